@@ -1,0 +1,35 @@
+//! The BTF format: type records, strings, `.BTF.ext`, and how they are read without trust.
+//!
+//! BTF (the kernel's `Documentation/bpf/btf.rst`, `include/uapi/linux/btf.h`) is a header, a run of
+//! variable-length type records and a run of NUL-terminated names. [`Btf`] holds one that is in
+//! memory; anything that can hand out the bytes of a record, such as a window on a file, is a
+//! [`Types`]. Records are numbered from 1; 0 is `void`.
+
+mod blob;
+#[cfg(feature = "full")]
+mod encode;
+mod error;
+mod ext;
+mod ids;
+mod load;
+mod names;
+mod record;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+mod types;
+
+pub use blob::{Btf, Layout};
+#[cfg(feature = "full")]
+pub use encode::{Encoder, Record};
+pub use error::BtfError;
+pub use ext::{BtfExt, CoreRelo, ExtRecords, ExtSection, RelocationKind};
+pub use ids::{BitOffset, StrOffset, TypeId};
+pub use load::{DatasecFill, for_kernel};
+pub use names::essential_name;
+pub use record::{
+    Array, Enumerator, Header, IntEncoding, Kind, Linkage, Member, Param, SecInfo, Word,
+    record_len, word,
+};
+pub use types::{MAX_CHAIN, Types};

@@ -1,0 +1,145 @@
+//! Options that every tool and `run` have. They may stand anywhere behind the command.
+
+use std::time::Duration;
+
+use btfly::target::{BtfChoice, Kernel};
+
+use super::Failure;
+
+/// What the help of each command says of them.
+pub const HELP: &str = "
+Options of every tool and of run:
+  --duration TIME   stop after so many seconds (or with a unit: 500ms, 10s, 5m)
+  --btf PATH        take the kernel's types from this file of raw BTF; a full build also takes
+                    a vmlinux, a .btf.tar.xz, or a folder laid out like BTFHub
+  -v, --verbose     print each relocation, and the verifier's log where it refuses
+";
+
+/// The options.
+#[derive(Debug, Default)]
+pub struct Common {
+    pub duration: Option<Duration>,
+    pub verbose: bool,
+    btf: Option<String>,
+    /// For tests: features that are to count as missing.
+    without: Vec<String>,
+    as_kernel: Option<(u32, u32)>,
+}
+
+impl Common {
+    /// Takes the common options out of `args`, up to a `--`.
+    pub fn take(args: &mut Vec<String>) -> Result<Common, Failure> {
+        let mut common = Common::default();
+        let mut kept = Vec::with_capacity(args.len());
+        let mut rest = std::mem::take(args).into_iter();
+        while let Some(arg) = rest.next() {
+            if arg == "--" {
+                kept.push(arg);
+                kept.extend(rest);
+                break;
+            }
+            let (name, inline) = match arg.split_once('=') {
+                Some((name, value)) if name.starts_with("--") => (name, Some(value.to_owned())),
+                _ => (arg.as_str(), None),
+            };
+            let mut value = || {
+                let next = inline.clone().or_else(|| rest.next());
+                next.ok_or_else(|| Failure::usage(format!("{name} needs a value")))
+            };
+            match name {
+                "-v" | "--verbose" => common.verbose = true,
+                "--duration" => common.duration = Some(duration(&value()?)?),
+                "--btf" => common.btf = Some(value()?),
+                "--without" => common.without.extend(value()?.split(',').map(Into::into)),
+                "--as-kernel" => common.as_kernel = Some(version(&value()?)?),
+                _ => kept.push(arg),
+            }
+        }
+        *args = kept;
+        Ok(common)
+    }
+
+    /// Where to take the kernel's types from, if that was said.
+    #[cfg(feature = "full")]
+    pub fn btf(&self) -> Option<&str> {
+        self.btf.as_deref()
+    }
+
+    /// The kernel as these options want it seen.
+    pub fn kernel(&self) -> Result<Kernel, Failure> {
+        let mut kernel = Kernel::running();
+        for name in &self.without {
+            if !kernel.features.hide(name) {
+                return Err(Failure::usage(format!(
+                    "--without: there is no feature '{name}'"
+                )));
+            }
+        }
+        if let Some((major, minor)) = self.as_kernel {
+            kernel.features.as_kernel(major, minor);
+        }
+        if let Some(path) = &self.btf {
+            kernel.btf = BtfChoice::File(path.clone());
+        }
+        Ok(kernel)
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, Failure> {
+    let bad = || {
+        Failure::usage(format!(
+            "--duration: '{text}' is no time, such as 10 or 500ms"
+        ))
+    };
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: u64 = digits.parse().map_err(|_| bad())?;
+    match text.get(digits.len()..) {
+        Some("ms") => Ok(Duration::from_millis(number)),
+        Some("" | "s") => Ok(Duration::from_secs(number)),
+        Some("m") => Ok(Duration::from_secs(number.saturating_mul(60))),
+        _ => Err(bad()),
+    }
+}
+
+fn version(text: &str) -> Result<(u32, u32), Failure> {
+    let parts = text.split_once('.');
+    let parts = parts.and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+    parts
+        .ok_or_else(|| Failure::usage(format!("--as-kernel: '{text}' is no version, such as 4.19")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take(args: &[&str]) -> (Common, Vec<String>) {
+        let mut args = args.iter().map(|a| (*a).to_owned()).collect();
+        let common = Common::take(&mut args).unwrap();
+        (common, args)
+    }
+
+    #[test]
+    fn common_options_are_taken_from_anywhere_and_the_rest_is_left() {
+        let (common, rest) = take(&["a", "--duration", "2s", "-x", "-v", "--btf=f", "--", "-v"]);
+        assert_eq!(common.duration, Some(Duration::from_secs(2)));
+        assert!(common.verbose);
+        assert_eq!(common.btf.as_deref(), Some("f"));
+        assert_eq!(rest, ["a", "-x", "--", "-v"]);
+    }
+
+    #[test]
+    fn times_have_units_and_nonsense_is_refused() {
+        for (text, expected) in [
+            ("3", Some(3000)),
+            ("500ms", Some(500)),
+            ("2m", Some(120_000)),
+            ("x", None),
+            ("", None),
+            ("3h3", None),
+            ("-1", None),
+        ] {
+            let found = duration(text).ok().map(|d| d.as_millis());
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+}

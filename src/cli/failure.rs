@@ -1,0 +1,141 @@
+//! How a failure is told and what the exit code says of it.
+
+use btfly::attach::AttachError;
+use btfly::load::LoadError;
+use btfly::object::ObjectError;
+use btfly::ring::RingError;
+
+use super::output::say;
+
+/// The exit codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Class {
+    /// The command line is wrong.
+    Usage = 1,
+    /// The object is missing, damaged, or not one.
+    BadObject = 2,
+    /// The kernel lacks something.
+    Missing = 3,
+    /// Not permitted.
+    Permission = 4,
+    /// The verifier refused.
+    Verifier = 5,
+    /// Anything else.
+    Other = 6,
+}
+
+/// What went wrong, and what to do: at most three lines.
+#[derive(Debug)]
+pub struct Failure {
+    pub class: Class,
+    what: String,
+    hint: Option<String>,
+    /// The verifier's log, for `-v`.
+    log: Option<String>,
+}
+
+impl Failure {
+    pub fn new(class: Class, what: impl Into<String>) -> Failure {
+        Failure {
+            class,
+            what: what.into(),
+            hint: None,
+            log: None,
+        }
+    }
+
+    pub fn usage(what: impl Into<String>) -> Failure {
+        Failure::new(Class::Usage, what)
+    }
+
+    pub fn other(what: impl Into<String>) -> Failure {
+        Failure::new(Class::Other, what)
+    }
+
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Failure {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same, said of a file.
+    pub fn of_file(mut self, path: &str) -> Failure {
+        self.what = [path, ": ", &self.what].concat();
+        self
+    }
+
+    /// Adds the verifier's log to what is printed.
+    pub fn print_log(&self) {
+        if let Some(log) = &self.log {
+            say(format_args!("{log}"));
+        }
+    }
+
+    pub fn print(&self) {
+        say(format_args!("btfly: {}\n", self.what));
+        if let Some(hint) = &self.hint {
+            say(format_args!("  try: {hint}\n"));
+        }
+    }
+
+    fn with(class: Class, what: String, hint: Option<String>) -> Failure {
+        Failure {
+            class,
+            what,
+            hint,
+            log: None,
+        }
+    }
+}
+
+impl From<ObjectError> for Failure {
+    fn from(error: ObjectError) -> Failure {
+        Failure::with(Class::BadObject, error.to_string(), error.hint())
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Failure {
+        let class = match &error {
+            LoadError::Link(_)
+            | LoadError::Btf(_)
+            | LoadError::Relocation { .. }
+            | LoadError::License => Class::BadObject,
+            LoadError::Missing { .. }
+            | LoadError::NoKernelBtf { .. }
+            | LoadError::Program { .. }
+            | LoadError::Unsupported { .. }
+            | LoadError::Kconfig(_) => Class::Missing,
+            LoadError::Map { errno, .. } if *errno == rustix::io::Errno::NOMEM => Class::Other,
+            LoadError::Map { .. } => Class::Missing,
+            LoadError::Verifier { .. } => Class::Verifier,
+            LoadError::Permission { .. } => Class::Permission,
+            LoadError::Target(_) | LoadError::Contents { .. } => Class::Other,
+        };
+        let mut failure = Failure::with(class, error.to_string(), error.hint());
+        failure.log = error.log().map(Into::into);
+        failure
+    }
+}
+
+impl From<AttachError> for Failure {
+    fn from(error: AttachError) -> Failure {
+        let class = match () {
+            () if error.is_permission() => Class::Permission,
+            () if error.is_missing() => Class::Missing,
+            () => Class::Other,
+        };
+        Failure::with(class, error.to_string(), error.hint())
+    }
+}
+
+impl From<RingError> for Failure {
+    fn from(error: RingError) -> Failure {
+        let class = match () {
+            () if error.is_permission() => Class::Permission,
+            () if error.is_missing() => Class::Missing,
+            () => Class::Other,
+        };
+        Failure::with(class, error.to_string(), error.hint())
+    }
+}

@@ -1,0 +1,160 @@
+//! The command line: which command, and what becomes of its failure.
+
+#[cfg(feature = "full")]
+mod btf;
+mod common;
+mod failure;
+mod list;
+mod output;
+mod run;
+mod session;
+mod tool;
+
+use common::Common;
+use failure::{Class, Failure};
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use crate::tools;
+
+/// A command that is not a tool: its name, one line about it, and what it does with its arguments.
+struct Command {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&[&str], Common) -> Result<(), Failure>,
+}
+
+const COMMANDS: &[Command] = &[
+    Command {
+        name: "run",
+        about: "load any BPF object, attach it, and print its events in named columns",
+        run: run::run,
+    },
+    #[cfg(feature = "full")]
+    Command {
+        name: "btf",
+        about: "btf min: pick out of a kernel's BTF what some objects need",
+        run: btf::run,
+    },
+    Command {
+        name: "list",
+        about: "list the tools that are built in",
+        run: list::run,
+    },
+];
+
+/// Runs the command in `args`, and prints what went wrong in at most three lines.
+pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
+    let result = text(args).and_then(dispatch);
+    let Err(failure) = result else {
+        return ExitCode::SUCCESS;
+    };
+    failure.print();
+    ExitCode::from(failure.class as u8)
+}
+
+fn text(args: impl Iterator<Item = OsString>) -> Result<Vec<String>, Failure> {
+    args.map(|arg| {
+        arg.into_string().map_err(|arg| {
+            let arg = arg.to_string_lossy();
+            Failure::usage(format!("the argument '{arg}' is not UTF-8"))
+        })
+    })
+    .collect()
+}
+
+fn dispatch(args: Vec<String>) -> Result<(), Failure> {
+    let Some((name, rest)) = args.split_first() else {
+        return output::print(&help());
+    };
+    match name.as_str() {
+        "help" | "-h" | "--help" if rest.is_empty() => return output::print(&help()),
+        "help" if rest == ["help"] => return output::print(&help()),
+        "help" => {
+            // `btfly help exec` is `btfly exec --help`.
+            let mut args = rest.to_vec();
+            args.push("--help".into());
+            return dispatch(args);
+        }
+        "-V" | "--version" | "version" => {
+            return output::print(concat!("btfly ", env!("CARGO_PKG_VERSION"), "\n"));
+        }
+        _ => {}
+    }
+    let mut rest = rest.to_vec();
+    if rest == ["-h"] {
+        rest = vec!["--help".into()];
+    }
+    if let Some(tool) = tools::find(name) {
+        let common = Common::take(&mut rest)?;
+        let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
+        return tool::run(tool, &rest, &common);
+    }
+    match COMMANDS.iter().find(|c| c.name == name) {
+        Some(command) => {
+            let common = Common::take(&mut rest)?;
+            let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
+            (command.run)(&rest, common)
+        }
+        None => Err(Failure::usage(format!("there is no command '{name}'"))
+            .with_hint("btfly without arguments lists the commands")),
+    }
+}
+
+/// Parses the arguments of command `name` by argh. Its help goes to stdout, with the options that
+/// every command has; what it refuses is a usage error.
+fn parse<T: argh::FromArgs>(name: &str, args: &[&str]) -> Result<Option<T>, Failure> {
+    match T::from_args(&["btfly", name], args) {
+        Ok(parsed) => Ok(Some(parsed)),
+        Err(exit) => early_exit(name, &exit).map(|()| None),
+    }
+}
+
+/// What argh has to say instead of options: help, or what is wrong.
+fn early_exit(name: &str, exit: &argh::EarlyExit) -> Result<(), Failure> {
+    match exit.status {
+        Ok(()) => output::print(&[exit.output.as_str(), common::HELP].concat()),
+        Err(()) => {
+            let why = exit.output.lines().filter(|l| !l.is_empty());
+            let why: Vec<&str> = why.take_while(|l| !l.starts_with("Run ")).collect();
+            Err(Failure::usage(why.join(" "))
+                .with_hint(format!("btfly {name} --help lists the options")))
+        }
+    }
+}
+
+fn help() -> String {
+    let mut text = String::from(
+        "btfly runs eBPF programs on this machine: those built in, and any object of yours.\n\n\
+         Usage: btfly TOOL [options]\n       btfly COMMAND [arguments]\n\n\
+         Tools:\n",
+    );
+    for tool in tools::ALL {
+        line(&mut text, tool.name, tool.about);
+    }
+    text.push_str("\nCommands:\n");
+    for command in COMMANDS {
+        line(&mut text, command.name, command.about);
+    }
+    line(
+        &mut text,
+        "help",
+        "this text; `btfly help exec` that of a tool",
+    );
+    text.push_str(
+        "\nExamples:\n  btfly exec                      watch programs start, until Ctrl-C\n  \
+         btfly exec -x --duration 10     failed starts too, for ten seconds\n  \
+         btfly run my.bpf.o              an object of yours\n\n\
+         btfly --version prints the version. Loading needs root.\n",
+    );
+    text
+}
+
+fn line(text: &mut String, name: &str, about: &str) {
+    text.push_str("  ");
+    text.push_str(name);
+    text.extend(std::iter::repeat_n(' ', 10usize.saturating_sub(name.len())));
+    text.push_str(about);
+    text.push('\n');
+}

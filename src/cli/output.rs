@@ -1,0 +1,81 @@
+//! Standard output and standard error: one is waited for and never blocks the way out, the other may
+//! be gone.
+
+use std::fmt;
+use std::time::Instant;
+
+use btfly::ring::Writable;
+use btfly::sys::signals::StopSignals;
+use rustix::fd::AsFd;
+use rustix::io::Errno;
+use rustix::stdio::{stderr, stdout};
+
+use super::Failure;
+
+/// What becomes of output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// All of it was taken.
+    All,
+    /// Nobody reads any more: `| head` has seen enough.
+    Closed,
+    /// A signal or the end of the time came while the reader kept us waiting.
+    Stopped,
+}
+
+/// What may end a wait for a slow reader.
+#[derive(Clone, Copy, Default)]
+pub struct Patience<'s> {
+    pub signals: Option<&'s StopSignals>,
+    pub end: Option<Instant>,
+}
+
+/// A pipe that has room takes this much at once (`PIPE_BUF`), a terminal at least this much.
+const PIPE: usize = 4096;
+const TERMINAL: usize = 256;
+
+/// Writes all of `bytes` to standard output. A reader that is stopped (Ctrl-S, a dead connection)
+/// is waited for until `patience` ends.
+pub fn write(bytes: &[u8], patience: Patience<'_>) -> Result<Written, Failure> {
+    let failed = |error: Errno| Failure::other(format!("writing the output: {error}"));
+    let most = match rustix::termios::isatty(stdout()) {
+        true => TERMINAL,
+        false => PIPE,
+    };
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let signals = patience.signals.map(AsFd::as_fd);
+        match btfly::ring::wait_writable(stdout(), signals, patience.end).map_err(failed)? {
+            Writable::Yes => {}
+            Writable::Stopped => return Ok(Written::Stopped),
+        }
+        let piece = rest.get(..most).unwrap_or(rest);
+        match rustix::io::write(stdout(), piece) {
+            Ok(0) => return Ok(Written::Closed),
+            Ok(done) => rest = rest.get(done..).unwrap_or_default(),
+            Err(Errno::INTR | Errno::AGAIN) => {}
+            Err(Errno::PIPE) => return Ok(Written::Closed),
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    Ok(Written::All)
+}
+
+/// Prints a text that is all there is to print.
+pub fn print(text: &str) -> Result<(), Failure> {
+    write(text.as_bytes(), Patience::default()).map(drop)
+}
+
+/// Says something on standard error. Where that is closed or full, nobody hears it, and the program
+/// goes on.
+pub fn say(text: fmt::Arguments<'_>) {
+    let text = fmt::format(text);
+    let mut rest = text.as_bytes();
+    while !rest.is_empty() {
+        match rustix::io::write(stderr(), rest) {
+            Ok(done) if done > 0 => rest = rest.get(done..).unwrap_or_default(),
+            Err(Errno::INTR) => {}
+            _ => return,
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! What every traced object goes through: load, open rings, attach, print until told to stop.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use btfly::load::{self, Loaded, Options, RelocationReport};
+use btfly::object::{Object, Program};
+use btfly::ring::{BpfRing, PerfOptions, PerfRing, Poller, Record};
+use btfly::sys::abi::{BPF_MAP_TYPE_PERF_EVENT_ARRAY, BPF_MAP_TYPE_RINGBUF};
+use btfly::sys::signals::StopSignals;
+use rustix::fd::AsFd;
+
+use super::output::{self, Patience, Written, say};
+use super::{Class, Common, Failure};
+use crate::tools::View;
+
+const RINGS: u8 = 0;
+const SIGNALS: u8 = 1;
+const OUTPUT: u8 = 2;
+
+/// How often a look is taken for CPUs that came online, and how long a slow reader has at the end.
+const CPUS_EVERY: Duration = Duration::from_millis(100);
+const LAST_MOMENT: Duration = Duration::from_secs(1);
+
+/// Output is written when this much has gathered, and when nothing more is there.
+const FLUSH: usize = 16 * 1024;
+
+/// What is to happen around a session.
+pub struct Plan<'p> {
+    /// Which programs to load.
+    pub choose: &'p dyn Fn(&Program<'_>) -> bool,
+    /// Done when maps are there and nothing is attached yet.
+    pub prepare: &'p dyn Fn(&Loaded<'_>) -> Result<(), Failure>,
+}
+
+impl Default for Plan<'_> {
+    fn default() -> Self {
+        Plan {
+            choose: &|program| program.autoload,
+            prepare: &|_| Ok(()),
+        }
+    }
+}
+
+enum Ring {
+    Perf(Box<PerfRing>),
+    Bpf(BpfRing),
+}
+
+/// Loads and attaches `object`, and shows its events until a signal, the end of the time or a
+/// closed output. Nothing is left behind.
+pub fn run(
+    object: &Object<'_>,
+    common: &Common,
+    plan: Plan<'_>,
+    view: &mut dyn View,
+) -> Result<(), Failure> {
+    let kernel = common.kernel()?;
+    let signals = StopSignals::block().map_err(|e| Failure::other(format!("signals: {e}")))?;
+    let loaded = load_object(object, common, &kernel, &plan)?;
+    (plan.prepare)(&loaded)?;
+    let poller = Poller::new().map_err(|e| Failure::other(format!("epoll: {e}")))?;
+    let mut rings = open_rings(&loaded, &poller)?;
+    poller
+        .watch(signals.as_fd(), SIGNALS)
+        .map_err(|e| Failure::other(format!("epoll: {e}")))?;
+    // A reader of the output that goes away is noticed at once, and not when the next event comes.
+    // A file can't be watched, and never goes away.
+    let _ = poller.watch_closing(rustix::stdio::stdout(), OUTPUT);
+
+    let links = loaded.attach(&kernel)?;
+    if links.is_empty() {
+        return Err(nothing_attached(object));
+    }
+    let mut out = Vec::with_capacity(FLUSH);
+    view.header(&mut out);
+    // A duration too long to be a moment is as good as none.
+    let end = common.duration.and_then(|d| Instant::now().checked_add(d));
+    let patience = Patience {
+        signals: Some(&signals),
+        end,
+    };
+    let mut written = output::write(&out, patience)?;
+    out.clear();
+    if rings.is_empty() && written == Written::All {
+        say(format_args!(
+            "btfly: {} programs attached; Ctrl-C stops\n",
+            links.len()
+        ));
+    }
+    let mut cpus_seen = Instant::now();
+    while written == Written::All {
+        let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+        if left == Some(Duration::ZERO) {
+            break;
+        }
+        let ready = poller
+            .wait(left)
+            .map_err(|e| Failure::other(format!("epoll: {e}")))?;
+        written = drain(&mut rings, &loaded, view, &mut out, patience)?;
+        if cpus_seen.elapsed() >= CPUS_EVERY {
+            cpus_seen = Instant::now();
+            follow_cpus(&mut rings, &loaded, &poller)?;
+        }
+        let stop = ready.has(SIGNALS) && signals.take().is_some();
+        if stop || ready.has(OUTPUT) {
+            break;
+        }
+    }
+    drop(links);
+    // What was sent before the last program was detached still belongs to the user, who is given
+    // another moment to take it.
+    if written == Written::All {
+        let patience = Patience {
+            signals: None,
+            end: Some(Instant::now() + LAST_MOMENT),
+        };
+        drain(&mut rings, &loaded, view, &mut out, patience)?;
+    }
+    report_losses(&mut rings, &loaded);
+    Ok(())
+}
+
+fn load_object<'a>(
+    object: &Object<'a>,
+    common: &Common,
+    kernel: &btfly::target::Kernel,
+    plan: &Plan<'_>,
+) -> Result<Loaded<'a>, Failure> {
+    let mut print = print_relocation;
+    let loaded = load::load(
+        object,
+        kernel,
+        Options {
+            choose: plan.choose,
+            report: common.verbose.then_some(&mut print),
+        },
+    );
+    let loaded = loaded.map_err(|error| {
+        let failure = Failure::from(error);
+        if common.verbose {
+            failure.print_log();
+        }
+        failure
+    })?;
+    for note in loaded.notes.iter().filter(|_| common.verbose) {
+        say(format_args!("{note}\n"));
+    }
+    Ok(loaded)
+}
+
+fn open_rings(loaded: &Loaded<'_>, poller: &Poller) -> Result<Vec<(usize, Ring)>, Failure> {
+    let mut rings = Vec::new();
+    for (index, map) in loaded.maps.iter().enumerate() {
+        let ring = match map.map_type {
+            BPF_MAP_TYPE_PERF_EVENT_ARRAY => {
+                let options = PerfOptions::default();
+                let ring = PerfRing::open(map.fd.as_fd(), &options, poller, RINGS)?;
+                Ring::Perf(Box::new(ring))
+            }
+            BPF_MAP_TYPE_RINGBUF => Ring::Bpf(BpfRing::open(map.fd.as_fd(), poller, RINGS)?),
+            _ => continue,
+        };
+        rings.push((index, ring));
+    }
+    Ok(rings)
+}
+
+/// Not one program has a place to run.
+fn nothing_attached(object: &Object<'_>) -> Failure {
+    let names: Vec<&str> = object.programs.iter().map(|p| p.name).collect();
+    let names = names.join(", ");
+    Failure::new(
+        Class::BadObject,
+        format!("nothing was attached: no program that was loaded names a place in its section ({names})"),
+    )
+    .with_hint("write the place into SEC(), as in SEC(\"kprobe/do_unlinkat\"); --prog NAME loads one marked with ?")
+}
+
+/// Opens rings on CPUs that came online.
+fn follow_cpus(
+    rings: &mut [(usize, Ring)],
+    loaded: &Loaded<'_>,
+    poller: &Poller,
+) -> Result<(), Failure> {
+    for (index, ring) in rings {
+        if let (Ring::Perf(ring), Some(map)) = (ring, loaded.maps.get(*index)) {
+            ring.follow_cpus(map.fd.as_fd(), poller)?;
+        }
+    }
+    Ok(())
+}
+
+/// Hands everything that is in the rings to the view, and writes what it makes of it.
+fn drain(
+    rings: &mut [(usize, Ring)],
+    loaded: &Loaded<'_>,
+    view: &mut dyn View,
+    out: &mut Vec<u8>,
+    patience: Patience<'_>,
+) -> Result<Written, Failure> {
+    for (index, ring) in rings.iter_mut() {
+        let map = loaded.maps.get(*index).map_or("", |m| m.name.as_str());
+        let mut written = Ok(Written::All);
+        let mut each = |cpu: u32, record: Record<'_>| {
+            match record {
+                Record::Sample(bytes) => view.event(map, cpu, bytes, out),
+                Record::Lost(count) => say(format_args!("lost {count} events on CPU {cpu}\n")),
+            }
+            if out.len() < FLUSH {
+                return ControlFlow::Continue(());
+            }
+            written = output::write(out, patience);
+            out.clear();
+            match written {
+                Ok(Written::All) => ControlFlow::Continue(()),
+                _ => ControlFlow::Break(()),
+            }
+        };
+        let _ = match ring {
+            Ring::Perf(ring) => ring.drain(&mut each),
+            Ring::Bpf(ring) => ring.drain(&mut each),
+        };
+        let written = written?;
+        if written != Written::All {
+            return Ok(written);
+        }
+    }
+    let written = output::write(out, patience)?;
+    out.clear();
+    Ok(written)
+}
+
+/// Asks for losses that the kernel has not told yet, and says how many there were in all.
+fn report_losses(rings: &mut [(usize, Ring)], loaded: &Loaded<'_>) {
+    let mut lost = 0u64;
+    for (index, ring) in rings {
+        let (Ring::Perf(ring), Some(map)) = (ring, loaded.maps.get(*index)) else {
+            continue;
+        };
+        // A kernel before 5.10 can't be asked; what it told on the way is counted all the same.
+        let _ = ring.last_losses(map.fd.as_fd());
+        lost = lost.saturating_add(ring.lost());
+    }
+    if lost > 0 {
+        say(format_args!(
+            "lost {lost} events in all: the rings were full\n"
+        ));
+    }
+}
+
+fn print_relocation(report: RelocationReport<'_>) {
+    let RelocationReport {
+        section,
+        insn,
+        relo,
+        resolution,
+        ..
+    } = report;
+    let kind = relo.kind.name();
+    let spec = resolution.describe(report.local, relo);
+    say(format_args!("{section}: insn #{insn} {kind}: {spec}\n"));
+    for candidate in &resolution.candidates {
+        let verdict = match candidate.spec {
+            Some(_) => "matching",
+            None => "non-matching",
+        };
+        let text = candidate.describe(report.target, relo);
+        say(format_args!(
+            "{section}: insn #{insn} {verdict} candidate {text}\n"
+        ));
+    }
+    say(format_args!("{section}: insn #{insn} {}\n", report.patch));
+}

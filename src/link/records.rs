@@ -1,0 +1,70 @@
+//! Function and line records, moved to where their instructions went.
+
+use super::Linked;
+use crate::btf::ExtRecords;
+use crate::object::{Function, Object};
+
+/// Fills [`Linked::func_info`] and [`Linked::line_info`].
+///
+/// The kernel wants a function record, and a line record at its first instruction, for each function
+/// or none at all (`check_btf_func`, `check_btf_line`), and counts instructions where the object
+/// counts bytes.
+pub(super) fn attach(object: &Object<'_>, linked: &mut Linked) {
+    let mut whole = true;
+    let mut lined = true;
+    for &(index, start) in &linked.functions {
+        let Some(function) = object.functions.get(index) else {
+            continue;
+        };
+        let before = linked.func_info.len();
+        let table = &object.ext.func_info;
+        copy(object, table, function, 1, start, &mut linked.func_info);
+        whole &= linked.func_info.len() > before;
+        let table = &object.ext.line_info;
+        let before = linked.line_info.len();
+        copy(
+            object,
+            table,
+            function,
+            function.len,
+            start,
+            &mut linked.line_info,
+        );
+        let first = linked.line_info.get(before..).unwrap_or_default();
+        let first = first.first_chunk().map(|word| u32::from_le_bytes(*word));
+        lined &= first == Some(start as u32);
+    }
+    if !whole {
+        linked.func_info.clear();
+    }
+    if !whole || !lined {
+        linked.line_info.clear();
+    }
+}
+
+/// Copies the records about the first `slots` slots of `function`, which now starts at `start`.
+fn copy(
+    object: &Object<'_>,
+    table: &ExtRecords<'_>,
+    function: &Function<'_>,
+    slots: usize,
+    start: usize,
+    out: &mut Vec<u8>,
+) {
+    let section = object.code.get(function.code).map_or("", |c| c.section);
+    let Some(btf) = &object.btf else {
+        return;
+    };
+    for record in table.of(btf, section) {
+        let Some((offset, rest)) = record.split_first_chunk::<4>() else {
+            continue;
+        };
+        let slot = u32::from_le_bytes(*offset) as usize / 8;
+        if slot < function.start || slot >= function.start + slots {
+            continue;
+        }
+        let moved = (start + slot - function.start) as u32;
+        out.extend_from_slice(&moved.to_le_bytes());
+        out.extend_from_slice(rest);
+    }
+}

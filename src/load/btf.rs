@@ -1,0 +1,92 @@
+//! The object's BTF in the kernel.
+
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+
+use super::{LoadError, Memlock};
+use crate::btf::{DatasecFill, for_kernel};
+use crate::object::{MapKind, Object};
+use crate::sys::Feature;
+use crate::sys::bpf::{self, Log};
+use crate::target::Kernel;
+
+/// The object's BTF in the kernel, or why it is not there. The object is loaded all the same: the
+/// kernel then lacks names and source lines, nothing else.
+pub(super) struct Loaded {
+    pub fd: Option<OwnedFd>,
+    /// What the kernel said, where it refused.
+    pub refusal: Option<String>,
+}
+
+/// Loads the object's BTF.
+pub(super) fn load(
+    object: &Object<'_>,
+    kernel: &Kernel,
+    memlock: &Memlock<'_>,
+) -> Result<Loaded, LoadError> {
+    let without = |refusal| Ok(Loaded { fd: None, refusal });
+    let Some(btf) = &object.btf else {
+        return without(None);
+    };
+    if kernel.features.is_hidden(Feature::Btf) {
+        return without(None);
+    }
+    let bytes = for_kernel(btf, &fills(object))?;
+    match memlock.retry(|| bpf::btf_load(&bytes, None)) {
+        Ok(fd) => Ok(Loaded {
+            fd: Some(fd),
+            refusal: None,
+        }),
+        Err(errno @ (Errno::PERM | Errno::ACCESS)) => Err(LoadError::Permission {
+            subject: "loading the object's BTF".into(),
+            errno,
+        }),
+        // A kernel that is older than a kind of record in it. Maps and programs do without.
+        Err(errno) => without(Some(refusal(&bytes, errno))),
+    }
+}
+
+/// The last line that the kernel says of a BTF that it refuses.
+fn refusal(bytes: &[u8], errno: Errno) -> String {
+    let mut buffer = vec![0; 64 * 1024];
+    let log = Log {
+        buffer: &mut buffer,
+        level: 1,
+    };
+    let _ = bpf::btf_load(bytes, Some(log));
+    let end = buffer.iter().position(|&b| b == 0).unwrap_or(0);
+    let text = String::from_utf8_lossy(buffer.get(..end).unwrap_or_default());
+    match text.lines().last() {
+        Some(line) => format!("{errno}: {line}"),
+        None => errno.to_string(),
+    }
+}
+
+/// What the ELF symbols say of each data section, and of `.maps`.
+fn fills(object: &Object<'_>) -> Vec<DatasecFill> {
+    let mut fills = vec![DatasecFill {
+        section: ".maps".into(),
+        size: 0,
+        vars: Vec::new(),
+    }];
+    for (index, map) in object.maps.iter().enumerate() {
+        match map.kind {
+            MapKind::Declared { offset } => {
+                if let (Some(fill), Ok(offset)) = (fills.first_mut(), u32::try_from(offset)) {
+                    fill.vars.push((map.name.into(), offset));
+                }
+            }
+            MapKind::Data { .. } => fills.push(DatasecFill {
+                section: map.name.into(),
+                size: map.value_size,
+                vars: object
+                    .globals
+                    .iter()
+                    .filter(|g| g.map == index)
+                    .map(|g| (g.name.into(), g.offset as u32))
+                    .collect(),
+            }),
+        }
+    }
+    fills
+}

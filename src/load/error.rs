@@ -1,0 +1,164 @@
+//! Why an object could not be loaded, and what a person can do about it.
+
+use rustix::io::Errno;
+use thiserror::Error;
+
+use super::verifier::Refusal;
+use crate::btf::BtfError;
+use crate::link::LinkError;
+use crate::relocate::RelocateError;
+use crate::sys::permission;
+use crate::target::TargetError;
+
+/// A load that failed.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// The kernel's types can't be read.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// A program can't be put together.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// The object's own types can't be read.
+    #[error("the object's BTF: {0}")]
+    Btf(#[from] BtfError),
+    /// A relocation that has no answer.
+    #[error("section {section}, instruction {insn}: {what}: {source}")]
+    Relocation {
+        /// The ELF section.
+        section: String,
+        /// Slot in the section.
+        insn: usize,
+        /// What is relocated.
+        what: String,
+        /// Why.
+        source: RelocateError,
+    },
+    /// A program uses a field or type that this kernel lacks.
+    #[error(
+        "program {program}: {function}, instruction {insn}: needs {what}, which {from} does not have"
+    )]
+    Missing {
+        /// The program.
+        program: String,
+        /// The function in it.
+        function: String,
+        /// Slot in that function.
+        insn: usize,
+        /// The field, enumerator or type.
+        what: String,
+        /// Whose types were asked.
+        from: String,
+    },
+    /// A program needs kernel types and there are none to be had.
+    #[error("program {program}: needs the layout of {types}, and this kernel has no BTF")]
+    NoKernelBtf {
+        /// The program.
+        program: String,
+        /// The types, joined.
+        types: String,
+    },
+    /// The verifier said no.
+    #[error("program {program}: the verifier refused it: {refusal}")]
+    Verifier {
+        /// The program.
+        program: String,
+        /// What it said.
+        refusal: Box<Refusal>,
+    },
+    /// The kernel refused a program without a word from the verifier.
+    #[error("program {program}: the kernel refused it ({errno})")]
+    Program {
+        /// The program.
+        program: String,
+        /// The kernel's answer.
+        errno: Errno,
+    },
+    /// A map that could not be created.
+    #[error("map {map}: the kernel could not create it ({errno})")]
+    Map {
+        /// The map.
+        map: String,
+        /// The kernel's answer.
+        errno: Errno,
+    },
+    /// A map that could not be filled or frozen.
+    #[error("map {map}: the kernel did not take its contents ({errno})")]
+    Contents {
+        /// The map.
+        map: String,
+        /// The kernel's answer.
+        errno: Errno,
+    },
+    /// A kernel configuration value that is not known here.
+    #[error("the object wants the kernel configuration value {0}, which is not supported yet")]
+    Kconfig(String),
+    /// Something that the object asks for and this version does not do.
+    #[error("{what} is not supported yet")]
+    Unsupported {
+        /// What.
+        what: String,
+    },
+    /// The license holds a zero byte.
+    #[error("the license of the object is not a string")]
+    License,
+    /// The kernel says that it is not allowed.
+    #[error("{subject}: not permitted ({errno})")]
+    Permission {
+        /// What was to be made.
+        subject: String,
+        /// The kernel's answer.
+        errno: Errno,
+    },
+}
+
+impl LoadError {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            LoadError::Permission { .. } => Some(permission::hint()),
+            LoadError::NoKernelBtf { .. } => Some(no_btf_hint()),
+            LoadError::Missing { .. } => Some(
+                "the object was made for another kernel: guard the access with \
+                 bpf_core_field_exists() or bpf_core_type_exists()"
+                    .into(),
+            ),
+            LoadError::Verifier { .. } => Some("-v prints the verifier's whole log".into()),
+            LoadError::Map { errno, .. } | LoadError::Program { errno, .. }
+                if *errno == Errno::NOSYS =>
+            {
+                Some("this kernel was built without bpf(2): it needs CONFIG_BPF_SYSCALL".into())
+            }
+            LoadError::Map { errno, .. } if *errno == Errno::NOMEM => {
+                Some("the board has not enough memory for its max_entries".into())
+            }
+            LoadError::Map { errno, .. } if *errno == Errno::INVAL => {
+                Some("this kernel may not know the type or the flags of the map".into())
+            }
+            LoadError::Target(error) => error.hint().map(Into::into),
+            _ => None,
+        }
+    }
+
+    /// The verifier's log, where there is one.
+    pub fn log(&self) -> Option<&str> {
+        match self {
+            LoadError::Verifier { refusal, .. } => Some(&refusal.log),
+            _ => None,
+        }
+    }
+}
+
+/// How to get types for a kernel that has none.
+fn no_btf_hint() -> String {
+    let release = crate::sys::kernel::release();
+    let unpacked = if cfg!(feature = "full") {
+        ""
+    } else {
+        ", unpacked"
+    };
+    format!(
+        "give --btf FILE made for kernel {release}: from BTFHub ({release}.btf.tar.xz{unpacked}), \
+         or by pahole -J --btf_encode_detached=FILE vmlinux"
+    )
+}

@@ -1,0 +1,187 @@
+//! From an object to programs in the kernel: relocate, create maps, load BTF and programs.
+//!
+//! The order is that of [`load`]. Nothing is probed that works at the first try; where the kernel
+//! refuses, the room decides by feature what to leave out.
+
+mod btf;
+mod error;
+mod kconfig;
+mod map;
+mod program;
+mod relocations;
+mod verifier;
+
+pub use error::LoadError;
+pub use program::LoadedProgram;
+pub use relocations::RelocationReport;
+
+use rustix::fd::OwnedFd;
+
+use crate::attach::{AttachError, Attacher, Link, Probe};
+use crate::object::{Hook, Object, Program};
+use crate::sys::{Features, rlimit};
+use crate::target::Kernel;
+
+/// A map in the kernel. Dropping it lets the map go, once no program uses it.
+#[derive(Debug)]
+pub struct LoadedMap {
+    /// Its name in the object.
+    pub name: String,
+    /// `BPF_MAP_TYPE_…`.
+    pub map_type: u32,
+    /// Its descriptor.
+    pub fd: OwnedFd,
+}
+
+/// What was loaded, in the object's order. Dropping it unloads everything.
+#[derive(Debug)]
+pub struct Loaded<'a> {
+    /// The maps, in the order of [`Object::maps`].
+    pub maps: Vec<LoadedMap>,
+    /// The programs that were chosen.
+    pub programs: Vec<LoadedProgram<'a>>,
+    /// What was left out, and why: the object's BTF where the kernel does not take it, kernel
+    /// configuration that is not known here.
+    pub notes: Vec<String>,
+}
+
+/// What to load, and who hears of it.
+pub struct Options<'o> {
+    /// Whether a program is to be loaded.
+    pub choose: &'o dyn Fn(&Program<'_>) -> bool,
+    /// Hears one line per decision.
+    pub report: Option<&'o mut dyn FnMut(RelocationReport<'_>)>,
+}
+
+impl Default for Options<'_> {
+    /// Every program that does not say otherwise by `?`.
+    fn default() -> Self {
+        Options {
+            choose: &|program| program.autoload,
+            report: None,
+        }
+    }
+}
+
+/// Loads the chosen programs of an object, and its maps.
+///
+/// # Errors
+/// [`LoadError`]; nothing stays in the kernel then.
+pub fn load<'a>(
+    object: &Object<'a>,
+    kernel: &Kernel,
+    mut options: Options<'_>,
+) -> Result<Loaded<'a>, LoadError> {
+    let memlock = Memlock::new(&kernel.features);
+    let relocated = relocations::apply(object, kernel, &mut options)?;
+    let btf = btf::load(object, kernel, &memlock)?;
+    let btf::Loaded { fd: btf, refusal } = btf;
+    let mut notes: Vec<String> = refusal
+        .map(|why| ["the kernel did not take the object's BTF: ", &why].concat())
+        .into_iter()
+        .collect();
+    notes.extend(kconfig::unknown(object));
+    let mut maps = Vec::with_capacity(object.maps.len());
+    for map in &object.maps {
+        maps.push(map::create(object, map, btf.as_ref(), &memlock, kernel)?);
+    }
+    let loader = program::Loader::new(object, &relocated, btf.as_ref(), &maps, &memlock)?;
+    let mut programs = Vec::new();
+    for program in object.programs.iter().filter(|p| (options.choose)(p)) {
+        programs.push(loader.load(program)?);
+    }
+    Ok(Loaded {
+        maps,
+        programs,
+        notes,
+    })
+}
+
+impl<'a> Object<'a> {
+    /// Loads every program of this object that does not say otherwise, and its maps.
+    ///
+    /// # Errors
+    /// [`LoadError`]; nothing stays in the kernel then.
+    pub fn load(&self, kernel: &Kernel) -> Result<Loaded<'a>, LoadError> {
+        load(self, kernel, Options::default())
+    }
+}
+
+impl Loaded<'_> {
+    /// The map with this name.
+    pub fn map(&self, name: &str) -> Option<&LoadedMap> {
+        self.maps.iter().find(|m| m.name == name)
+    }
+
+    /// Attaches every program where its section says. Dropping the links detaches them.
+    ///
+    /// # Errors
+    /// The first program that can't be attached; the others are detached again.
+    pub fn attach(&self, kernel: &Kernel) -> Result<Vec<Link>, AttachError> {
+        let attacher = Attacher::new(&kernel.features);
+        let mut links = Vec::new();
+        for program in &self.programs {
+            if let Some(link) = program.attach(&attacher)? {
+                links.push(link);
+            }
+        }
+        Ok(links)
+    }
+}
+
+impl LoadedProgram<'_> {
+    /// Attaches this program where its section says; `None` if it names no place.
+    ///
+    /// # Errors
+    /// [`AttachError`], which names the place.
+    pub fn attach(&self, attacher: &Attacher<'_>) -> Result<Option<Link>, AttachError> {
+        use rustix::fd::AsFd;
+        let fd = self.fd.as_fd();
+        let link = match &self.hook {
+            Hook::Kprobe { function, offset } => {
+                attacher.kprobe(fd, function, *offset, Probe::Entry)
+            }
+            Hook::Kretprobe { function } => attacher.kprobe(fd, function, 0, Probe::Return),
+            Hook::Ksyscall { name } => attacher.ksyscall(fd, name, Probe::Entry),
+            Hook::Kretsyscall { name } => attacher.ksyscall(fd, name, Probe::Return),
+            Hook::Tracepoint { category, name } => attacher.tracepoint(fd, category, name),
+            Hook::RawTracepoint { name } => attacher.raw_tracepoint(fd, name),
+            Hook::None => return Ok(None),
+        };
+        link.map(Some)
+    }
+}
+
+/// The limit on locked memory, raised once and only where a kernel before 5.11 needs it.
+pub(crate) struct Memlock<'f> {
+    features: &'f Features,
+    raised: std::cell::Cell<bool>,
+}
+
+impl<'f> Memlock<'f> {
+    pub(crate) fn new(features: &'f Features) -> Memlock<'f> {
+        Memlock {
+            features,
+            raised: std::cell::Cell::new(false),
+        }
+    }
+
+    /// Does `call`, and once more with the limit raised where the first answer was EPERM and memory
+    /// is charged to the limit.
+    pub(crate) fn retry<T>(
+        &self,
+        mut call: impl FnMut() -> rustix::io::Result<T>,
+    ) -> rustix::io::Result<T> {
+        use crate::sys::Feature;
+        let first = call();
+        let refused = matches!(first, Err(rustix::io::Errno::PERM));
+        if !refused || self.raised.get() || self.features.has(Feature::MemcgAccounting) {
+            return first;
+        }
+        self.raised.set(true);
+        match rlimit::raise_memlock() {
+            Ok(()) => call(),
+            Err(_) => first,
+        }
+    }
+}

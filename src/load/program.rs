@@ -1,0 +1,217 @@
+//! One program into the kernel.
+
+use std::ffi::CString;
+
+use rustix::fd::{AsFd, AsRawFd, OwnedFd};
+use rustix::io::Errno;
+
+use super::relocations::{Relocated, describe, root_name};
+use super::verifier::{self, Refusal};
+use super::{LoadError, LoadedMap, Memlock, map::kernel_name};
+use crate::btf::{Btf, CoreRelo};
+use crate::link::{self, Linked};
+use crate::object::{Hook, Insn, Object, Program};
+use crate::relocate::POISON;
+use crate::sys::bpf::{self, Records};
+use crate::sys::kernel as sys_kernel;
+
+/// A program in the kernel. Dropping it lets it go, once nothing is attached to it.
+#[derive(Debug)]
+pub struct LoadedProgram<'a> {
+    /// Its function's name.
+    pub name: String,
+    /// Where its section says to attach it.
+    pub hook: Hook<'a>,
+    /// Its descriptor.
+    pub fd: OwnedFd,
+}
+
+pub(super) struct Loader<'l, 'a> {
+    object: &'l Object<'a>,
+    relocated: &'l Relocated,
+    btf: Option<&'l OwnedFd>,
+    maps: &'l [LoadedMap],
+    memlock: &'l Memlock<'l>,
+    license: CString,
+    version: u32,
+}
+
+impl<'l, 'a> Loader<'l, 'a> {
+    pub fn new(
+        object: &'l Object<'a>,
+        relocated: &'l Relocated,
+        btf: Option<&'l OwnedFd>,
+        maps: &'l [LoadedMap],
+        memlock: &'l Memlock<'l>,
+    ) -> Result<Loader<'l, 'a>, LoadError> {
+        Ok(Loader {
+            object,
+            relocated,
+            btf,
+            maps,
+            memlock,
+            license: CString::new(object.license).map_err(|_| LoadError::License)?,
+            version: sys_kernel::version_code(),
+        })
+    }
+
+    pub fn load(&self, program: &Program<'a>) -> Result<LoadedProgram<'a>, LoadError> {
+        let linked = link::link(self.object, &self.relocated.code, program)?;
+        let bytes = self.finish(&linked);
+        let name = kernel_name(program.name);
+        let load = bpf::ProgLoad {
+            prog_type: program.kind.prog_type,
+            expected_attach_type: program.kind.expected_attach_type,
+            insns: &bytes,
+            license: &self.license,
+            kern_version: self.version,
+            name: &name,
+            btf: self
+                .btf
+                .map(AsFd::as_fd)
+                .filter(|_| !linked.func_info.is_empty()),
+            func_info: Records {
+                bytes: &linked.func_info,
+                record_size: self.object.ext.func_info.record_len as u32,
+            },
+            line_info: Records {
+                bytes: &linked.line_info,
+                record_size: self.object.ext.line_info.record_len as u32,
+            },
+            ..bpf::ProgLoad::default()
+        };
+        match self.memlock.retry(|| bpf::prog_load(&load, None)) {
+            Ok(fd) => Ok(LoadedProgram {
+                name: program.name.into(),
+                hook: program.hook.clone(),
+                fd,
+            }),
+            Err(errno) => Err(self.refused(program, &linked, &load, errno)),
+        }
+    }
+
+    /// The instructions with the descriptors of the maps in them.
+    fn finish(&self, linked: &Linked) -> Vec<u8> {
+        let mut insns = linked.insns.clone();
+        for fixup in &linked.fixups {
+            let Some(map) = self.maps.get(fixup.map) else {
+                continue;
+            };
+            if let Some(first) = insns.get_mut(fixup.insn) {
+                first.imm = map.fd.as_raw_fd();
+            }
+            if let (Some(second), Some(offset)) = (insns.get_mut(fixup.insn + 1), fixup.offset) {
+                second.imm = offset as i32;
+            }
+        }
+        insns.iter().flat_map(|insn| Insn::bytes(*insn)).collect()
+    }
+
+    /// Why the kernel refused: asked again, this time with a log.
+    fn refused(
+        &self,
+        program: &Program<'_>,
+        linked: &Linked,
+        load: &bpf::ProgLoad<'_>,
+        errno: Errno,
+    ) -> LoadError {
+        let refusal = verifier::ask(load);
+        let Some(refusal) = refusal.filter(|r| !r.log.is_empty()) else {
+            return match errno {
+                Errno::PERM | Errno::ACCESS => LoadError::Permission {
+                    subject: format!("loading program {}", program.name),
+                    errno,
+                },
+                _ => LoadError::Program {
+                    program: program.name.into(),
+                    errno,
+                },
+            };
+        };
+        match refusal
+            .insn
+            .and_then(|insn| self.poisoned(program, linked, insn))
+        {
+            Some(error) => error,
+            None => LoadError::Verifier {
+                program: program.name.into(),
+                refusal: Box::new(self.place(linked, refusal)),
+            },
+        }
+    }
+
+    /// Says in which function the verifier stopped.
+    fn place(&self, linked: &Linked, refusal: Refusal) -> Refusal {
+        let origin = refusal.insn.and_then(|i| linked.origin(self.object, i));
+        let function = origin.and_then(|o| self.object.functions.get(o.function));
+        Refusal {
+            function: function.map(|f| f.name.into()),
+            ..refusal
+        }
+    }
+
+    /// If the verifier stopped at an instruction that a relocation poisoned: what it needed.
+    fn poisoned(&self, program: &Program<'_>, linked: &Linked, insn: usize) -> Option<LoadError> {
+        linked.insns.get(insn).filter(|i| i.imm == POISON)?;
+        let origin = linked.origin(self.object, insn)?;
+        let code = self.object.code.get(origin.code)?;
+        let function = self.object.functions.get(origin.function)?;
+        let here = |r: &&CoreRelo| r.insn_offset as usize / 8 == origin.slot;
+        let relo = code.relocations.iter().find(here)?;
+        let btf = self.object.btf.as_ref()?;
+        let known = !self.is_unknown(btf, relo);
+        Some(match &self.relocated.from {
+            Some(from) if known => LoadError::Missing {
+                program: program.name.into(),
+                function: function.name.into(),
+                insn: origin.slot - function.start,
+                what: describe(btf, relo),
+                from: from.clone(),
+            },
+            _ => LoadError::NoKernelBtf {
+                program: program.name.into(),
+                types: self.types_needed(linked),
+            },
+        })
+    }
+
+    /// Whether the type that a relocation starts from is not known here.
+    fn is_unknown(&self, btf: &Btf<'_>, relo: &CoreRelo) -> bool {
+        // A build that knows no types but those of a BTF knows all or none.
+        if cfg!(not(feature = "full")) {
+            return self.relocated.from.is_none();
+        }
+        let name = root_name(btf, relo);
+        self.relocated.unknown.iter().any(|unknown| unknown == name)
+    }
+
+    /// The unknown types whose fields the program was compiled to read, each once.
+    fn types_needed(&self, linked: &Linked) -> String {
+        let mut names: Vec<String> = Vec::new();
+        for &(function, _) in &linked.functions {
+            let Some(function) = self.object.functions.get(function) else {
+                continue;
+            };
+            let slots = function.start..function.start + function.len;
+            let relos = self.object.code.get(function.code).map(|c| &c.relocations);
+            for relo in relos.into_iter().flatten() {
+                if !slots.contains(&(relo.insn_offset as usize / 8)) {
+                    continue;
+                }
+                let Some(btf) = self
+                    .object
+                    .btf
+                    .as_ref()
+                    .filter(|btf| self.is_unknown(btf, relo))
+                else {
+                    continue;
+                };
+                let name = crate::relocate::type_name(btf, relo.type_id);
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+        }
+        names.join(", ")
+    }
+}

@@ -1,0 +1,64 @@
+//! What was compiled: programs, maps, global data, license. Nothing about the running kernel.
+//!
+//! [`Object::parse`] is pure: bytes in, a description out, borrowed from the bytes. What it
+//! describes is fitted to a kernel by `relocate`, joined by `link` and loaded by `load`.
+
+mod code;
+mod data;
+mod error;
+mod hook;
+mod insn;
+mod maps;
+mod parse;
+#[cfg(test)]
+mod tests;
+
+pub use code::{Code, Function, Program, Reference, Referent};
+pub use data::{Global, GlobalValue};
+pub use error::ObjectError;
+pub use hook::{Hook, KNOWN_SECTIONS, ProgramKind};
+pub use insn::{Insn, op};
+pub use maps::{DataKind, MapKind, MapSpec, Pinning};
+
+use crate::btf::{Btf, BtfExt};
+
+/// An object file, read and understood, borrowed from its bytes.
+#[derive(Debug)]
+pub struct Object<'a> {
+    /// Its types; `None` for an object compiled without `-g`.
+    pub btf: Option<Btf<'a>>,
+    /// Function and line records and CO-RE relocations.
+    pub ext: BtfExt<'a>,
+    /// What its `license` section says; empty if it has none.
+    pub license: &'a str,
+    /// Its executable sections, in file order.
+    pub code: Vec<Code<'a>>,
+    /// Its functions: programs and subprograms, in file order.
+    pub functions: Vec<Function<'a>>,
+    /// Its programs, in file order.
+    pub programs: Vec<Program<'a>>,
+    /// Its maps: those of `.maps` in the order of their offsets, then one for each data section.
+    pub maps: Vec<MapSpec<'a>>,
+    /// Its global variables.
+    pub globals: Vec<Global<'a>>,
+}
+
+impl<'a> Object<'a> {
+    /// Reads an object.
+    ///
+    /// # Errors
+    /// A file that is not a BPF object, or one that is damaged or asks for what is not known here.
+    pub fn parse(bytes: &'a [u8]) -> Result<Object<'a>, ObjectError> {
+        parse::object(bytes)
+    }
+
+    /// The map with this name: a map of `.maps` by its variable, a data map by its ELF section.
+    pub fn map(&self, name: &str) -> Option<usize> {
+        self.maps.iter().position(|m| m.name == name)
+    }
+
+    /// The function that a program starts with.
+    pub fn entry(&self, program: &Program<'a>) -> Option<&Function<'a>> {
+        self.functions.get(program.function)
+    }
+}

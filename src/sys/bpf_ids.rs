@@ -1,0 +1,155 @@
+//! What is loaded, by id: listing, opening, asking.
+
+use super::abi::{
+    BPF_BTF_GET_FD_BY_ID, BPF_BTF_GET_NEXT_ID, BPF_LINK_GET_FD_BY_ID, BPF_LINK_GET_NEXT_ID,
+    BPF_MAP_GET_FD_BY_ID, BPF_MAP_GET_NEXT_ID, BPF_OBJ_GET_INFO_BY_FD, BPF_PROG_GET_FD_BY_ID,
+    BPF_PROG_GET_NEXT_ID, BtfInfo, IdAttr, InfoAttr, LinkInfo, MapInfo, ProgInfo,
+};
+use super::bpf_call::{call, call_for_fd, length, number};
+use rustix::fd::{BorrowedFd, OwnedFd};
+use rustix::io::{self, Errno};
+use std::mem::size_of;
+
+/// # Safety
+/// `I` is one of the kernel's info structs for this kind of descriptor, all integers, and any
+/// address in it is valid for writing.
+unsafe fn info<I: Copy>(fd: BorrowedFd<'_>, answer: &mut I) -> io::Result<()> {
+    let mut attr = InfoAttr {
+        bpf_fd: number(fd),
+        info_len: length(size_of::<I>())?,
+        info: std::ptr::from_mut(answer) as u64,
+    };
+    // Safety: the kernel writes at most `info_len` bytes, which `answer` has.
+    unsafe { call(BPF_OBJ_GET_INFO_BY_FD, &mut attr) }.map(drop)
+}
+
+/// What the kernel says about a program (`BPF_OBJ_GET_INFO_BY_FD`).
+///
+/// # Errors
+/// The kernel's.
+pub fn prog_info(prog: BorrowedFd<'_>) -> io::Result<ProgInfo> {
+    let mut answer = ProgInfo::default();
+    // Safety: the struct's addresses are all zero, so no tables are written.
+    unsafe { info(prog, &mut answer) }?;
+    Ok(answer)
+}
+
+/// What the kernel says about a map (`BPF_OBJ_GET_INFO_BY_FD`).
+///
+/// # Errors
+/// The kernel's.
+pub fn map_info(map: BorrowedFd<'_>) -> io::Result<MapInfo> {
+    let mut answer = MapInfo::default();
+    // Safety: the struct holds no address.
+    unsafe { info(map, &mut answer) }?;
+    Ok(answer)
+}
+
+/// What the kernel says about a BTF object (`BPF_OBJ_GET_INFO_BY_FD`); its bytes are not asked for.
+///
+/// # Errors
+/// The kernel's.
+pub fn btf_info(btf: BorrowedFd<'_>) -> io::Result<BtfInfo> {
+    let mut answer = BtfInfo::default();
+    // Safety: the struct's addresses are zero, so neither bytes nor name are written.
+    unsafe { info(btf, &mut answer) }?;
+    Ok(answer)
+}
+
+/// What the kernel says about a link (`BPF_OBJ_GET_INFO_BY_FD`, 5.8).
+///
+/// # Errors
+/// The kernel's.
+pub fn link_info(link: BorrowedFd<'_>) -> io::Result<LinkInfo> {
+    let mut answer = LinkInfo::default();
+    // Safety: the struct holds no address.
+    unsafe { info(link, &mut answer) }?;
+    Ok(answer)
+}
+
+/// `None` at the end of the list.
+fn next_id(command: u32, after: u32) -> io::Result<Option<u32>> {
+    let mut attr = IdAttr {
+        id: after,
+        ..IdAttr::default()
+    };
+    // Safety: the struct holds no address.
+    match unsafe { call(command, &mut attr) } {
+        Ok(_) => Ok(Some(attr.next_id)),
+        Err(Errno::NOENT) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn fd_by_id(command: u32, id: u32) -> io::Result<OwnedFd> {
+    let mut attr = IdAttr {
+        id,
+        ..IdAttr::default()
+    };
+    // Safety: the struct holds no address.
+    unsafe { call_for_fd(command, &mut attr) }
+}
+
+/// The id of the program after this id (0 for the first), `None` after the last.
+///
+/// # Errors
+/// The kernel's.
+pub fn prog_get_next_id(after: u32) -> io::Result<Option<u32>> {
+    next_id(BPF_PROG_GET_NEXT_ID, after)
+}
+
+/// The id of the map after this id (0 for the first), `None` after the last.
+///
+/// # Errors
+/// The kernel's.
+pub fn map_get_next_id(after: u32) -> io::Result<Option<u32>> {
+    next_id(BPF_MAP_GET_NEXT_ID, after)
+}
+
+/// The id of the BTF object after this id (0 for the first), `None` after the last (5.1).
+///
+/// # Errors
+/// The kernel's.
+pub fn btf_get_next_id(after: u32) -> io::Result<Option<u32>> {
+    next_id(BPF_BTF_GET_NEXT_ID, after)
+}
+
+/// The id of the link after this id (0 for the first), `None` after the last (5.8).
+///
+/// # Errors
+/// The kernel's.
+pub fn link_get_next_id(after: u32) -> io::Result<Option<u32>> {
+    next_id(BPF_LINK_GET_NEXT_ID, after)
+}
+
+/// The program with this id.
+///
+/// # Errors
+/// The kernel's: `ENOENT` where it is gone.
+pub fn prog_get_fd_by_id(id: u32) -> io::Result<OwnedFd> {
+    fd_by_id(BPF_PROG_GET_FD_BY_ID, id)
+}
+
+/// The map with this id.
+///
+/// # Errors
+/// The kernel's: `ENOENT` where it is gone.
+pub fn map_get_fd_by_id(id: u32) -> io::Result<OwnedFd> {
+    fd_by_id(BPF_MAP_GET_FD_BY_ID, id)
+}
+
+/// The BTF object with this id.
+///
+/// # Errors
+/// The kernel's: `ENOENT` where it is gone.
+pub fn btf_get_fd_by_id(id: u32) -> io::Result<OwnedFd> {
+    fd_by_id(BPF_BTF_GET_FD_BY_ID, id)
+}
+
+/// The link with this id (5.8).
+///
+/// # Errors
+/// The kernel's: `ENOENT` where it is gone.
+pub fn link_get_fd_by_id(id: u32) -> io::Result<OwnedFd> {
+    fd_by_id(BPF_LINK_GET_FD_BY_ID, id)
+}

@@ -1,0 +1,80 @@
+//! The kernel's symbols, streamed: /proc/kallsyms is never held in memory.
+//!
+//! Source: the kernel's `kernel/kallsyms.c`: a line is `address type name[\t[module]]`.
+
+use super::file;
+use rustix::io;
+
+/// What looking for a function found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lookup {
+    /// Symbols of just that name: 0, 1, or 2 for more than one.
+    pub exact: u8,
+    /// Names that the compiler made of it (`name.isra.0`, `name.constprop.0`), three at most.
+    pub clones: heapless::Vec<String, 3>,
+}
+
+/// Looks for a function in the running kernel, modules among it. This reads some megabytes: only
+/// worth it where an error is to be explained.
+///
+/// # Errors
+/// The kernel's, where procfs is not there.
+pub fn find(function: &str) -> io::Result<Lookup> {
+    let symbols = file::open("/proc/kallsyms")?;
+    let mut found = Lookup::default();
+    file::for_each_line(&symbols, &mut |line| {
+        look(line, function, &mut found);
+        found.exact < 2
+    })?;
+    Ok(found)
+}
+
+fn look(line: &[u8], function: &str, found: &mut Lookup) {
+    let Some(name) = name_of(line) else {
+        return;
+    };
+    let Some(rest) = name.strip_prefix(function.as_bytes()) else {
+        return;
+    };
+    if rest.is_empty() {
+        found.exact = (found.exact + 1).min(2);
+        return;
+    }
+    if rest.starts_with(b".") && !found.clones.is_full() {
+        let clone = String::from_utf8_lossy(name).into_owned();
+        // Not full, so the push succeeds.
+        let _ = found.clones.push(clone);
+    }
+}
+
+fn name_of(line: &[u8]) -> Option<&[u8]> {
+    let name = line.split(|b| *b == b' ').nth(2)?;
+    name.split(|b| *b == b'\t').next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_found_whole_and_its_clones_are_told() {
+        let mut found = Lookup::default();
+        for line in [
+            "ffff800008014d30 T do_exit_group",
+            "ffff800008014d38 t do_exit.isra.0",
+            "ffff800008014d40 t do_exit.constprop.1\t[mod]",
+            "ffff800008014d48 t xdo_exit",
+            "broken",
+        ] {
+            look(line.as_bytes(), "do_exit", &mut found);
+        }
+        assert_eq!(found.exact, 0);
+        assert_eq!(found.clones, ["do_exit.isra.0", "do_exit.constprop.1"]);
+        look(b"0000000000000000 T do_exit\t[m]", "do_exit", &mut found);
+        assert_eq!(found.exact, 1);
+        for _ in 0..2 {
+            look(b"0000000000000000 t do_exit", "do_exit", &mut found);
+        }
+        assert_eq!(found.exact, 2);
+    }
+}

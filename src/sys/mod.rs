@@ -1,0 +1,30 @@
+//! The kernel's door: its binary interface, one function per system call or pseudo file that is
+//! used, and a table of features that are probed when first asked for.
+//!
+//! Nothing here decides anything: a function does one thing, and its error is the kernel's own
+//! (`rustix::io::Errno`), unchanged. The rooms above give it a subject and a hint.
+#![allow(unsafe_code)]
+
+pub mod abi;
+pub mod bpf;
+mod bpf_call;
+mod bpf_ids;
+pub mod bpf_map;
+pub mod constant;
+pub mod cpus;
+pub mod features;
+pub mod file;
+pub mod kallsyms;
+pub mod kernel;
+pub mod kprobe_pmu;
+pub mod mapping;
+pub mod perf;
+pub mod permission;
+mod probes;
+pub mod process;
+pub mod rlimit;
+pub mod signals;
+pub mod tracefs;
+mod vdso;
+
+pub use features::{Feature, Features};

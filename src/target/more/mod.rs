@@ -1,0 +1,53 @@
+//! Types from elsewhere than the kernel's own BTF and files of raw BTF: what a board does not
+//! strictly need, and `slim.rs` leaves out.
+
+mod hub;
+mod known;
+mod modules;
+mod open;
+mod xz;
+
+use super::kernel::{Extent, TypeSource};
+use super::source::{Source, Strings};
+use super::{TargetError, Wanted, WindowedBtf};
+use crate::sys::file;
+
+pub(super) use modules::add as with_modules;
+pub use open::open_btf;
+
+/// Opens the BTF that a user named, by a file or by a folder of files: where it lies, its length in
+/// bytes, and the path of the file.
+pub(super) fn named(path: &str) -> Result<(Source<'static>, u64, String), TargetError> {
+    let folder = file::open(path).is_ok_and(|file| file::is_folder(&file).unwrap_or(false));
+    let path = match folder {
+        true => hub::find(path)?,
+        false => path.to_owned(),
+    };
+    let (source, len) = open::open(&path)?;
+    Ok((source, len, path))
+}
+
+/// The BTF of a vmlinux that is installed for the running kernel. One without BTF is as good as none.
+pub(super) fn installed() -> Option<(Source<'static>, u64, String)> {
+    hub::vmlinux().find_map(|path| {
+        let (source, len) = open::open(&path).ok()?;
+        source.layout(len).ok()?;
+        Some((source, len, path))
+    })
+}
+
+/// What is known of a kernel without BTF.
+pub(super) fn without_btf(wanted: &Wanted<'_>) -> TypeSource {
+    let known = known::types(wanted).and_then(|bytes| {
+        let len = bytes.len() as u64;
+        WindowedBtf::gather_as(Source::Owned(bytes), len, wanted, Strings::Apart).ok()
+    });
+    match known {
+        Some(types) => TypeSource {
+            types: Box::new(types),
+            from: Some("the kernel's tracefs formats".into()),
+            extent: Extent::Parts,
+        },
+        None => TypeSource::none(),
+    }
+}

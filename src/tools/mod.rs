@@ -1,0 +1,78 @@
+//! The tools that are built in: for each its object, its options, and how its output looks.
+
+mod exec;
+
+use argh::EarlyExit;
+use btfly::object::{Object, ObjectError};
+
+/// A tool.
+pub struct Tool {
+    pub name: &'static str,
+    /// The name that people know it by elsewhere.
+    alias: &'static str,
+    pub about: &'static str,
+    /// Its object, as it is shipped.
+    pub object: &'static [u8],
+    /// Reads its options, and sets what they mean in its object.
+    pub prepare: fn(&[&str], Object<'static>, Types) -> Result<Prepared, Stop>,
+}
+
+/// Whether the kernel's types are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Types {
+    Known,
+    Unknown,
+}
+
+/// A tool that is ready to be loaded.
+pub struct Prepared {
+    pub object: Object<'static>,
+    /// Its programs that are only loaded where they are asked for, by `?` in their section.
+    pub optional: Optional,
+    pub view: Box<dyn View>,
+}
+
+/// What becomes of programs marked with `?`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Optional {
+    Load,
+    Leave,
+}
+
+/// Why a tool is not run.
+pub enum Stop {
+    /// The options are wrong, or ask for help.
+    Options(EarlyExit),
+    /// Its object is not what the tool takes it for.
+    Object(ObjectError),
+}
+
+impl From<ObjectError> for Stop {
+    fn from(error: ObjectError) -> Stop {
+        Stop::Object(error)
+    }
+}
+
+impl From<EarlyExit> for Stop {
+    fn from(exit: EarlyExit) -> Stop {
+        Stop::Options(exit)
+    }
+}
+
+/// How the events of an object are shown. Text goes to the end of `out`.
+pub trait View {
+    /// What stands at the top. It is printed when everything is attached: whatever happens after
+    /// it is seen.
+    fn header(&mut self, out: &mut Vec<u8>);
+
+    /// An event out of the ring of map `map`.
+    fn event(&mut self, map: &str, cpu: u32, bytes: &[u8], out: &mut Vec<u8>);
+}
+
+/// All tools, in the order in which they are listed.
+pub const ALL: &[Tool] = &[exec::TOOL];
+
+/// The tool with this name or alias.
+pub fn find(name: &str) -> Option<&'static Tool> {
+    ALL.iter().find(|t| t.name == name || t.alias == name)
+}

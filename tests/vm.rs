@@ -1,0 +1,27 @@
+//! The suite that runs in a virtual machine, as root, one test at a time: drives the binary as a
+//! user would.
+//!
+//! `scripts/qemu-arm64/suite` sets BTFLY (the binary), BTFLY_OBJECTS (a folder laid out like
+//! `prebuilt/arm64`) and BTFLY_KERNEL (the kernel's name in the matrix). Where the last is not
+//! set every test returns at once: nothing here may load BPF into a developer's machine.
+
+#[path = "vm/board.rs"]
+mod board;
+#[path = "vm/errors.rs"]
+mod errors;
+#[path = "vm/exec.rs"]
+mod exec;
+#[path = "vm/left.rs"]
+mod left;
+#[path = "vm/program.rs"]
+mod program;
+#[path = "vm/run.rs"]
+mod run;
+#[path = "vm/sandbox.rs"]
+mod sandbox;
+#[path = "vm/stop.rs"]
+mod stop;
+#[path = "vm/table.rs"]
+mod table;
+#[path = "vm/watch.rs"]
+mod watch;
