@@ -4,11 +4,11 @@
 use std::fmt;
 use std::time::Instant;
 
-use btfly::ring::Writable;
+use btfly::sys::poll::{Writable, wait_writable};
 use btfly::sys::signals::StopSignals;
+use btfly::sys::stdio;
 use rustix::fd::AsFd;
 use rustix::io::Errno;
-use rustix::stdio::{stderr, stdout};
 
 use super::Failure;
 
@@ -38,19 +38,19 @@ const TERMINAL: usize = 256;
 /// is waited for until `patience` ends.
 pub fn write(bytes: &[u8], patience: Patience<'_>) -> Result<Written, Failure> {
     let failed = |error: Errno| Failure::other(format!("writing the output: {error}"));
-    let most = match rustix::termios::isatty(stdout()) {
+    let most = match stdio::is_terminal(stdio::output()) {
         true => TERMINAL,
         false => PIPE,
     };
     let mut rest = bytes;
     while !rest.is_empty() {
         let signals = patience.signals.map(AsFd::as_fd);
-        match btfly::ring::wait_writable(stdout(), signals, patience.end).map_err(failed)? {
+        match wait_writable(stdio::output(), signals, patience.end).map_err(failed)? {
             Writable::Yes => {}
             Writable::Stopped => return Ok(Written::Stopped),
         }
         let piece = rest.get(..most).unwrap_or(rest);
-        match rustix::io::write(stdout(), piece) {
+        match stdio::write(stdio::output(), piece) {
             Ok(0) => return Ok(Written::Closed),
             Ok(done) => rest = rest.get(done..).unwrap_or_default(),
             Err(Errno::INTR | Errno::AGAIN) => {}
@@ -72,7 +72,7 @@ pub fn say(text: fmt::Arguments<'_>) {
     let text = fmt::format(text);
     let mut rest = text.as_bytes();
     while !rest.is_empty() {
-        match rustix::io::write(stderr(), rest) {
+        match stdio::write(stdio::errors(), rest) {
             Ok(done) if done > 0 => rest = rest.get(done..).unwrap_or_default(),
             Err(Errno::INTR) => {}
             _ => return,

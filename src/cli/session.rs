@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 
 use btfly::load::{self, Loaded, Options, RelocationReport};
 use btfly::object::{Object, Program};
-use btfly::ring::{BpfRing, PerfOptions, PerfRing, Poller, Record};
+use btfly::ring::{BpfRing, PerfOptions, PerfRing, Record};
 use btfly::sys::abi::{BPF_MAP_TYPE_PERF_EVENT_ARRAY, BPF_MAP_TYPE_RINGBUF};
+use btfly::sys::poll::Poller;
 use btfly::sys::signals::StopSignals;
+use btfly::sys::stdio;
 use rustix::fd::AsFd;
 
 use super::output::{self, Patience, Written, say};
@@ -66,7 +68,7 @@ pub fn run(
         .map_err(|e| Failure::other(format!("epoll: {e}")))?;
     // A reader of the output that goes away is noticed at once, and not when the next event comes.
     // A file can't be watched, and never goes away.
-    let _ = poller.watch_closing(rustix::stdio::stdout(), OUTPUT);
+    let _ = poller.watch_closing(stdio::output(), OUTPUT);
 
     let links = loaded.attach(&kernel)?;
     if links.is_empty() {

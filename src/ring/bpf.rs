@@ -4,11 +4,12 @@
 //! and the data follow it twice in a row, so that no record is ever in two pieces. Source: the
 //! kernel's `kernel/bpf/ringbuf.c`.
 
-use super::{Poller, Record, RingError};
+use super::{Record, RingError};
 use crate::sys::abi::{BPF_RINGBUF_BUSY_BIT, BPF_RINGBUF_DISCARD_BIT, BPF_RINGBUF_HDR_SZ};
 use crate::sys::bpf_map::Elements;
 use crate::sys::kernel;
 use crate::sys::mapping::{Access, Mapping};
+use crate::sys::poll::Poller;
 use rustix::fd::BorrowedFd;
 use rustix::io::Errno;
 use std::ops::ControlFlow;

@@ -1,7 +1,7 @@
 //! Records out of memory that the kernel writes and we read: perf rings and BPF ring buffers, in
 //! order, with losses counted.
 //!
-//! A `Poller` says when to look; each ring's `drain` hands over what is there. What the bytes mean
+//! A `sys::poll::Poller` says when to look; each ring's `drain` hands over what is there. What the bytes mean
 //! is not known here.
 #![allow(unsafe_code)]
 
@@ -9,13 +9,11 @@ mod bpf;
 mod error;
 mod perf;
 mod perf_record;
-mod poller;
 mod sender;
 
 pub use bpf::BpfRing;
 pub use error::RingError;
 pub use perf::{PerfOptions, PerfRing, Wake};
-pub use poller::{Poller, Ready, Writable, wait_writable};
 
 /// What a ring hands over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

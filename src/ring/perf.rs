@@ -7,7 +7,7 @@
 
 use super::perf_record::{Unread, unread_ranges, walk};
 use super::sender::Sender;
-use super::{Poller, Record, RingError};
+use super::{Record, RingError};
 use crate::sys::abi::{
     BPF_ANY, PERF_ATTR_WATERMARK, PERF_COUNT_SW_BPF_OUTPUT, PERF_MMAP_DATA_HEAD,
     PERF_MMAP_DATA_TAIL, PERF_SAMPLE_RAW, PERF_TYPE_SOFTWARE, PerfEventAttr,
@@ -15,6 +15,7 @@ use crate::sys::abi::{
 use crate::sys::bpf_map::Elements;
 use crate::sys::cpus::CpuList;
 use crate::sys::mapping::{Access, Mapping};
+use crate::sys::poll::Poller;
 use crate::sys::{cpus, kernel, perf};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::io::{self, Errno};

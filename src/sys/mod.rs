@@ -20,10 +20,12 @@ pub mod kprobe_pmu;
 pub mod mapping;
 pub mod perf;
 pub mod permission;
+pub mod poll;
 mod probes;
 pub mod process;
 pub mod rlimit;
 pub mod signals;
+pub mod stdio;
 pub mod tracefs;
 mod vdso;
 

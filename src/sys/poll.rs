@@ -1,4 +1,4 @@
-//! One place to wait for all rings and for whatever else asks for attention.
+//! One place to wait for all descriptors that may ask for attention: epoll(7) and poll(2).
 
 use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -67,7 +67,7 @@ impl Poller {
 
     /// Watches a descriptor that is always read until nothing is left, and asks once for new data.
     /// So a perf event whose CPU goes away, which is "readable" for ever, asks only once.
-    pub(super) fn watch_edges(&self, fd: BorrowedFd<'_>, token: u8) -> io::Result<()> {
+    pub(crate) fn watch_edges(&self, fd: BorrowedFd<'_>, token: u8) -> io::Result<()> {
         self.add(fd, token, epoll::EventFlags::IN | epoll::EventFlags::ET)
     }
 
@@ -80,7 +80,7 @@ impl Poller {
     }
 
     /// From now on no wait is longer than this.
-    pub(super) fn never_wait_longer_than(&self, limit: Duration) {
+    pub(crate) fn never_wait_longer_than(&self, limit: Duration) {
         let shorter = self
             .longest_wait
             .get()
