@@ -61,7 +61,7 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
     let built_in = tools::ALL
         .iter()
         .filter(|_| min.tools)
-        .map(|t| (t.name, t.object));
+        .map(|t| (t.name, t.object.unpack()));
     let mut asked = Asked {
         objects: Vec::new(),
         wanted: Wanted::default(),

@@ -11,7 +11,7 @@ pub fn run(tool: &'static Tool, args: &[&str], common: &Common) -> Result<(), Fa
         true => Types::Known,
         false => Types::Unknown,
     };
-    let prepared = match (tool.prepare)(args, Object::parse(tool.object)?, types) {
+    let prepared = match (tool.prepare)(args, Object::parse(tool.object.unpack())?, types) {
         Ok(prepared) => prepared,
         Err(Stop::Options(exit)) => return early_exit(tool.name, &exit),
         Err(Stop::Object(error)) => return Err(error.into()),

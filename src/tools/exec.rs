@@ -6,13 +6,14 @@ use btfly::sys::{kernel, process};
 use btfly::target::tracepoint_fields;
 use btfly::value::{escape, push_signed, push_unsigned, until_nul};
 
+use super::packed::packed;
 use super::{Optional, Prepared, Stop, Tool, Types, View};
 
 pub const TOOL: Tool = Tool {
     name: "exec",
     alias: "execsnoop",
     about: "programs as they start: name, process, parent, result and arguments",
-    object: include_bytes!("../../prebuilt/arm64/exec.bpf.o"),
+    object: packed!("exec"),
     prepare,
 };
 

@@ -1,9 +1,11 @@
 //! The tools that are built in: for each its object, its options, and how its output looks.
 
 mod exec;
+mod packed;
 
 use argh::EarlyExit;
 use btfly::object::{Object, ObjectError};
+pub use packed::Packed;
 
 /// A tool.
 pub struct Tool {
@@ -11,8 +13,8 @@ pub struct Tool {
     /// The name that people know it by elsewhere.
     alias: &'static str,
     pub about: &'static str,
-    /// Its object, as it is shipped.
-    pub object: &'static [u8],
+    /// Its object.
+    pub object: Packed,
     /// Reads its options, and sets what they mean in its object.
     pub prepare: fn(&[&str], Object<'static>, Types) -> Result<Prepared, Stop>,
 }
