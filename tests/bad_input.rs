@@ -5,7 +5,7 @@ use btfly::btf::Btf;
 use btfly::elf::ElfError;
 use btfly::link::link;
 use btfly::object::{Insn, Object, ObjectError};
-use btfly::relocate::{Patch, Resolver, patch, wanted};
+use btfly::relocate::{Fitted, Patch, Resolver, patch, wanted};
 use btfly::target::{Source, WindowedBtf};
 
 const HELLO: &[u8] = include_bytes!("../prebuilt/arm64/hello.bpf.o");
@@ -31,14 +31,14 @@ struct Came {
 fn through(bytes: &[u8], kernel: &[u8]) -> Result<(Came, Vec<Vec<Insn>>), ObjectError> {
     let object = Object::parse(bytes)?;
     let mut came = Came::default();
-    let mut code: Vec<Vec<Insn>> = object.code.iter().map(|c| c.insns.clone()).collect();
+    let mut fitted = Fitted::compiled(&object);
     if let Some(btf) = &object.btf {
         let relocations = || object.code.iter().flat_map(|c| &c.relocations);
         let wanted = wanted(btf, relocations()).unwrap_or_default();
         let len = kernel.len() as u64;
         if let Ok(target) = WindowedBtf::gather(Source::Memory(kernel), len, &wanted) {
             let mut resolver = Resolver::new(btf, &target);
-            for (section, insns) in object.code.iter().zip(&mut code) {
+            for (section, insns) in object.code.iter().zip(&mut fitted.code) {
                 for relocation in &section.relocations {
                     let at = relocation.insn_offset as usize / 8;
                     let done = resolver.resolve(relocation).and_then(|r| {
@@ -61,7 +61,7 @@ fn through(bytes: &[u8], kernel: &[u8]) -> Result<(Came, Vec<Vec<Insn>>), Object
         }
     }
     for program in &object.programs {
-        match link(&object, &code, program) {
+        match link(&object, &fitted, program) {
             Ok(linked) => {
                 came.linked += 1;
                 assert!(linked.insns.len() <= 1_000_000);
@@ -69,7 +69,7 @@ fn through(bytes: &[u8], kernel: &[u8]) -> Result<(Came, Vec<Vec<Insn>>), Object
             Err(error) => assert!(!error.to_string().is_empty()),
         }
     }
-    Ok((came, code))
+    Ok((came, fitted.code))
 }
 
 #[test]

@@ -99,7 +99,7 @@ impl From<LoadError> for Failure {
         let class = match &error {
             LoadError::Link(_)
             | LoadError::Btf(_)
-            | LoadError::Relocation { .. }
+            | LoadError::Relocation(_)
             | LoadError::License => Class::BadObject,
             LoadError::Missing { .. }
             | LoadError::NoKernelBtf { .. }

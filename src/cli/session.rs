@@ -3,8 +3,9 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use btfly::load::{self, Loaded, Options, RelocationReport};
+use btfly::load::{self, Loaded, Options};
 use btfly::object::{Object, Program};
+use btfly::relocate::RelocationReport;
 use btfly::ring::{BpfRing, PerfOptions, PerfRing, Record};
 use btfly::sys::abi::{BPF_MAP_TYPE_PERF_EVENT_ARRAY, BPF_MAP_TYPE_RINGBUF};
 use btfly::sys::poll::Poller;
@@ -129,7 +130,7 @@ fn load_object<'a>(
     kernel: &btfly::target::Kernel,
     plan: &Plan<'_>,
 ) -> Result<Loaded<'a>, Failure> {
-    let mut print = print_relocation;
+    let mut print = |report: RelocationReport<'_>| say(format_args!("{report}"));
     let loaded = load::load(
         object,
         kernel,
@@ -249,28 +250,4 @@ fn report_losses(rings: &mut [(usize, Ring)], loaded: &Loaded<'_>) {
             "lost {lost} events in all: the rings were full\n"
         ));
     }
-}
-
-fn print_relocation(report: RelocationReport<'_>) {
-    let RelocationReport {
-        section,
-        insn,
-        relo,
-        resolution,
-        ..
-    } = report;
-    let kind = relo.kind.name();
-    let spec = resolution.describe(report.local, relo);
-    say(format_args!("{section}: insn #{insn} {kind}: {spec}\n"));
-    for candidate in &resolution.candidates {
-        let verdict = match candidate.spec {
-            Some(_) => "matching",
-            None => "non-matching",
-        };
-        let text = candidate.describe(report.target, relo);
-        say(format_args!(
-            "{section}: insn #{insn} {verdict} candidate {text}\n"
-        ));
-    }
-    say(format_args!("{section}: insn #{insn} {}\n", report.patch));
 }

@@ -11,6 +11,7 @@ mod records;
 pub use error::LinkError;
 
 use crate::object::{Code, Function, Insn, Object, Program, Referent, op};
+use crate::relocate::{Fitted, POISON};
 
 /// The most instructions in one program that the kernel's verifier takes (`BPF_COMPLEXITY_LIMIT_INSNS`).
 const MAX_INSNS: usize = 1_000_000;
@@ -66,19 +67,18 @@ impl Linked {
     }
 }
 
-/// Puts `program` together from `code`, the instructions of each section of `object` after
-/// relocation.
+/// Puts `program` together from the fitted instructions of `object`.
 ///
 /// # Errors
 /// Calls to what is not in the object, or a program larger than any kernel takes.
 pub fn link(
     object: &Object<'_>,
-    code: &[Vec<Insn>],
+    fitted: &Fitted,
     program: &Program<'_>,
 ) -> Result<Linked, LinkError> {
     let mut linker = Linker {
         object,
-        code,
+        fitted,
         program,
         out: Linked::default(),
     };
@@ -106,7 +106,7 @@ pub fn link(
 
 struct Linker<'l> {
     object: &'l Object<'l>,
-    code: &'l [Vec<Insn>],
+    fitted: &'l Fitted,
     program: &'l Program<'l>,
     out: Linked,
 }
@@ -120,7 +120,7 @@ impl Linker<'_> {
 
     fn append(&mut self, index: usize) -> Result<(), LinkError> {
         let (function, _) = self.function(index)?;
-        let insns = self.code.get(function.code);
+        let insns = self.fitted.code.get(function.code);
         let range = function.start..function.start + function.len;
         let insns = insns.and_then(|i| i.get(range)).ok_or(LinkError::Lost)?;
         let start = self.out.insns.len();
@@ -154,7 +154,7 @@ impl Linker<'_> {
             };
             match code.reference(slot) {
                 // A relocation may have poisoned what referred to something.
-                Some(_) if !insn.is_ld_imm64() && insn.imm == crate::relocate::POISON => {}
+                Some(_) if !insn.is_ld_imm64() && insn.imm == POISON => {}
                 Some(Referent::Map(map)) => {
                     *insn = insn.with_src(op::PSEUDO_MAP_FD);
                     self.out.fixups.push(Fixup {

@@ -6,7 +6,7 @@ use thiserror::Error;
 use super::verifier::Refusal;
 use crate::btf::BtfError;
 use crate::link::LinkError;
-use crate::relocate::RelocateError;
+use crate::relocate::FitError;
 use crate::sys::permission;
 use crate::target::TargetError;
 
@@ -23,17 +23,8 @@ pub enum LoadError {
     #[error("the object's BTF: {0}")]
     Btf(#[from] BtfError),
     /// A relocation that has no answer.
-    #[error("section {section}, instruction {insn}: {what}: {source}")]
-    Relocation {
-        /// The ELF section.
-        section: String,
-        /// Slot in the section.
-        insn: usize,
-        /// What is relocated.
-        what: String,
-        /// Why.
-        source: RelocateError,
-    },
+    #[error(transparent)]
+    Relocation(#[from] FitError),
     /// A program uses a field or type that this kernel lacks.
     #[error(
         "program {program}: {function}, instruction {insn}: needs {what}, which {from} does not have"

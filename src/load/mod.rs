@@ -13,12 +13,12 @@ mod verifier;
 
 pub use error::LoadError;
 pub use program::LoadedProgram;
-pub use relocations::RelocationReport;
 
 use rustix::fd::OwnedFd;
 
 use crate::attach::{AttachError, Attacher, Link, Probe};
 use crate::object::{Hook, Object, Program};
+use crate::relocate::RelocationReport;
 use crate::sys::{Features, rlimit};
 use crate::target::Kernel;
 

@@ -5,13 +5,13 @@ use std::ffi::CString;
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::io::Errno;
 
-use super::relocations::{Relocated, describe, root_name};
+use super::relocations::Relocated;
 use super::verifier::{self, Refusal};
 use super::{LoadError, LoadedMap, Memlock, map::kernel_name};
 use crate::btf::{Btf, CoreRelo};
 use crate::link::{self, Linked};
 use crate::object::{Hook, Insn, Object, Program};
-use crate::relocate::POISON;
+use crate::relocate::{POISON, describe, root_name};
 use crate::sys::bpf::{self, Records};
 use crate::sys::kernel as sys_kernel;
 
@@ -56,7 +56,7 @@ impl<'l, 'a> Loader<'l, 'a> {
     }
 
     pub fn load(&self, program: &Program<'a>) -> Result<LoadedProgram<'a>, LoadError> {
-        let linked = link::link(self.object, &self.relocated.code, program)?;
+        let linked = link::link(self.object, &self.relocated.fitted, program)?;
         let bytes = self.finish(&linked);
         let name = kernel_name(program.name);
         let load = bpf::ProgLoad {

@@ -4,6 +4,7 @@ use super::*;
 use crate::btf::Types;
 use crate::elf::ElfError;
 use crate::link::{LinkError, Linked, link};
+use crate::relocate::Fitted;
 use crate::sys::abi;
 
 const HELLO: &[u8] = include_bytes!("../../prebuilt/arm64/hello.bpf.o");
@@ -15,9 +16,8 @@ const NO_CORE: &[u8] = include_bytes!("../../prebuilt/arm64/tests/no_core.bpf.o"
 const UNKNOWN: &[u8] = include_bytes!("../../prebuilt/arm64/tests/unknown_section.bpf.o");
 
 fn linked(object: &Object<'_>, program: &str) -> Linked {
-    let code: Vec<_> = object.code.iter().map(|c| c.insns.clone()).collect();
     let program = object.programs.iter().find(|p| p.name == program).unwrap();
-    link(object, &code, program).unwrap()
+    link(object, &Fitted::compiled(object), program).unwrap()
 }
 
 fn names<'a>(object: &Object<'a>, linked: &Linked) -> Vec<&'a str> {
@@ -428,7 +428,8 @@ fn calls_by_name_and_by_section_symbol_reach_the_same_function() {
 #[test]
 fn a_call_into_the_middle_of_a_function_is_an_error() {
     let object = Object::parse(SUBPROG).unwrap();
-    let mut code: Vec<_> = object.code.iter().map(|c| c.insns.clone()).collect();
+    let mut fitted = Fitted::compiled(&object);
+    let code = &mut fitted.code;
     let program = &object.programs[0];
     let entry = object.entry(program).unwrap();
     // An instruction that refers to nothing becomes a call of its neighbour.
@@ -443,9 +444,13 @@ fn a_call_into_the_middle_of_a_function_is_an_error() {
         off: 0,
         imm: 0,
     };
-    let error = link(&object, &code, program).unwrap_err();
+    let error = link(&object, &fitted, program).unwrap_err();
     assert!(matches!(error, LinkError::NoFunction { .. }), "{error}");
-    assert_eq!(link(&object, &[], program).unwrap_err(), LinkError::Lost);
+    let nothing = Fitted::default();
+    assert_eq!(
+        link(&object, &nothing, program).unwrap_err(),
+        LinkError::Lost
+    );
 }
 
 #[test]

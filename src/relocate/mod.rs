@@ -15,12 +15,14 @@
 //!    instruction: it becomes a call that the verifier refuses, if it ever gets there.
 //!
 //! [`patch`] then writes the value into the instruction, after a check that the instruction
-//! holds what the object's own types say it was compiled with.
+//! holds what the object's own types say it was compiled with. [`fit`] does all this for a whole
+//! object.
 //!
 //! The rules are those of the kernel's `tools/lib/bpf/relo_core.c`.
 
 mod compat;
 mod error;
+mod fit;
 mod matching;
 #[cfg(feature = "full")]
 mod minimal;
@@ -33,6 +35,9 @@ mod value;
 mod wanted;
 
 pub use error::RelocateError;
+#[cfg(feature = "full")]
+pub use fit::roots_missing;
+pub use fit::{Choose, FitError, Fitted, RelocationReport, describe, fit, names_wanted, root_name};
 pub use matching::Target;
 #[cfg(feature = "full")]
 pub use minimal::Minimal;

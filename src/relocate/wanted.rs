@@ -13,20 +13,32 @@ use crate::target::Wanted;
 /// Relocations that do not fit the object's own types.
 pub fn wanted<'a, 'r>(
     btf: &Btf<'a>,
-    relos: impl Iterator<Item = &'r CoreRelo>,
+    mut relos: impl Iterator<Item = &'r CoreRelo>,
 ) -> Result<Wanted<'a>, RelocateError> {
-    let mut wanted = Wanted::default();
-    let mut seen: Vec<(TypeId, u32, bool)> = Vec::new();
-    for relo in relos {
+    let mut gathered = Gathered::default();
+    relos.try_for_each(|relo| gathered.add(btf, relo))?;
+    Ok(gathered.wanted)
+}
+
+/// Names on their way together.
+#[derive(Default)]
+pub(super) struct Gathered<'a> {
+    pub wanted: Wanted<'a>,
+    seen: Vec<(TypeId, u32, bool)>,
+}
+
+impl<'a> Gathered<'a> {
+    pub fn add(&mut self, btf: &Btf<'a>, relo: &CoreRelo) -> Result<(), RelocateError> {
         if relo.kind == RelocationKind::TypeIdLocal {
-            continue;
+            return Ok(());
         }
         let matches = relo.kind == RelocationKind::TypeMatches;
         let key = (relo.type_id, relo.access.0, matches);
-        if seen.contains(&key) {
-            continue;
+        if self.seen.contains(&key) {
+            return Ok(());
         }
-        seen.push(key);
+        self.seen.push(key);
+        let wanted = &mut self.wanted;
         let root = btf.header(relo.type_id)?;
         let name = essential_name(btf.str_at(root.name).unwrap_or_default());
         if !name.is_empty() {
@@ -46,10 +58,10 @@ pub fn wanted<'a, 'r>(
             wanted.name(essential_name(leaf));
         }
         if matches {
-            closure(btf, relo.type_id, &mut wanted)?;
+            closure(btf, relo.type_id, wanted)?;
         }
+        Ok(())
     }
-    Ok(wanted)
 }
 
 /// The name of the type under modifiers and array levels.
