@@ -84,6 +84,15 @@ pub enum AttachError {
         /// What was to be attached.
         subject: String,
     },
+    /// A kind of program that is not attached here.
+    #[cfg(feature = "full")]
+    #[error("program {program}: attaching the kind {kind} is not supported yet")]
+    NotYet {
+        /// The program.
+        program: String,
+        /// Its kind, as its section calls it.
+        kind: &'static str,
+    },
     /// The kernel says that it is not allowed.
     #[error("{subject}: not permitted ({errno})")]
     Permission {
@@ -167,6 +176,8 @@ impl AttachError {
                 "it needs CONFIG_PERF_EVENTS; raw tracepoints work without".to_owned()
             }
             AttachError::Permission { .. } => permission::hint(),
+            #[cfg(feature = "full")]
+            AttachError::NotYet { .. } => return None,
             AttachError::Refused { .. } => return None,
         };
         Some(text)

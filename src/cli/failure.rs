@@ -97,7 +97,8 @@ impl From<ObjectError> for Failure {
 impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Failure {
         let class = match &error {
-            LoadError::Link(_)
+            LoadError::Object(_)
+            | LoadError::Link(_)
             | LoadError::Btf(_)
             | LoadError::Relocation(_)
             | LoadError::License => Class::BadObject,

@@ -6,6 +6,7 @@ use thiserror::Error;
 use super::verifier::Refusal;
 use crate::btf::BtfError;
 use crate::link::LinkError;
+use crate::object::ObjectError;
 use crate::relocate::FitError;
 use crate::sys::permission;
 use crate::target::TargetError;
@@ -13,6 +14,9 @@ use crate::target::TargetError;
 /// A load that failed.
 #[derive(Debug, Error)]
 pub enum LoadError {
+    /// The object asks for what is not known here.
+    #[error(transparent)]
+    Object(#[from] ObjectError),
     /// The kernel's types can't be read.
     #[error(transparent)]
     Target(#[from] TargetError),
@@ -127,6 +131,7 @@ impl LoadError {
                 Some("this kernel may not know the type or the flags of the map".into())
             }
             LoadError::Target(error) => error.hint().map(Into::into),
+            LoadError::Object(error) => error.hint(),
             _ => None,
         }
     }

@@ -17,8 +17,8 @@ pub use program::LoadedProgram;
 use rustix::fd::OwnedFd;
 
 use crate::attach::{AttachError, Attacher, Link, Probe};
-use crate::object::{Hook, Object, Program};
-use crate::relocate::RelocationReport;
+use crate::object::{Hook, Object, ObjectError, Program};
+use crate::relocate::{Choose, RelocationReport};
 use crate::sys::{Features, rlimit};
 use crate::target::Kernel;
 
@@ -72,6 +72,7 @@ pub fn load<'a>(
     kernel: &Kernel,
     mut options: Options<'_>,
 ) -> Result<Loaded<'a>, LoadError> {
+    check_support(object, options.choose)?;
     let memlock = Memlock::new(&kernel.features);
     let relocated = relocations::apply(object, kernel, &mut options)?;
     let btf = btf::load(object, kernel, &memlock)?;
@@ -95,6 +96,29 @@ pub fn load<'a>(
         programs,
         notes,
     })
+}
+
+/// Refuses what is described in the object and not done here, before the kernel sees any of it.
+fn check_support(object: &Object<'_>, choose: Choose<'_>) -> Result<(), LoadError> {
+    if object.filled_maps {
+        return Err(LoadError::Object(ObjectError::BadData {
+            section: ".maps".into(),
+            why: "maps with initial values are not supported yet",
+        }));
+    }
+    for program in object.programs.iter().filter(|p| choose(p)) {
+        match &program.hook {
+            Hook::Unknown => return Err(LoadError::Object(program.unknown_section())),
+            #[cfg(feature = "full")]
+            Hook::Other { kind, .. } if program.kind.attach_btf => {
+                return Err(LoadError::Unsupported {
+                    what: format!("program {}: the kind {kind}", program.name),
+                });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 impl<'a> Object<'a> {
@@ -146,7 +170,14 @@ impl LoadedProgram<'_> {
             Hook::Kretsyscall { name } => attacher.ksyscall(fd, name, Probe::Return),
             Hook::Tracepoint { category, name } => attacher.tracepoint(fd, category, name),
             Hook::RawTracepoint { name } => attacher.raw_tracepoint(fd, name),
-            Hook::None => return Ok(None),
+            #[cfg(feature = "full")]
+            Hook::Other { kind, .. } => {
+                return Err(AttachError::NotYet {
+                    program: self.name.clone(),
+                    kind,
+                });
+            }
+            Hook::None | Hook::Unknown => return Ok(None),
         };
         link.map(Some)
     }

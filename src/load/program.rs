@@ -13,7 +13,7 @@ use crate::link::{self, Linked};
 use crate::object::{Hook, Insn, Object, Program};
 use crate::relocate::{POISON, describe, root_name};
 use crate::sys::bpf::{self, Records};
-use crate::sys::kernel as sys_kernel;
+use crate::sys::{Feature, kernel as sys_kernel};
 
 /// A program in the kernel. Dropping it lets it go, once nothing is attached to it.
 #[derive(Debug)]
@@ -61,7 +61,8 @@ impl<'l, 'a> Loader<'l, 'a> {
         let name = kernel_name(program.name);
         let load = bpf::ProgLoad {
             prog_type: program.kind.prog_type,
-            expected_attach_type: program.kind.expected_attach_type,
+            expected_attach_type: self.attach_type(program),
+            prog_flags: program.kind.prog_flags,
             insns: &bytes,
             license: &self.license,
             kern_version: self.version,
@@ -88,6 +89,14 @@ impl<'l, 'a> Loader<'l, 'a> {
             }),
             Err(errno) => Err(self.refused(program, &linked, &load, errno)),
         }
+    }
+
+    /// The attach type to send, if any.
+    fn attach_type(&self, program: &Program<'_>) -> Option<u32> {
+        let known = || self.memlock.features.has(Feature::ExpectedAttachType);
+        let kind = &program.kind;
+        kind.expected_attach_type
+            .filter(|_| !kind.attach_type_optional || known())
     }
 
     /// The instructions with the descriptors of the maps in them.

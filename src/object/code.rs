@@ -1,6 +1,6 @@
 //! Executable sections, the functions in them, and what their instructions refer to.
 
-use super::{Hook, Insn, ProgramKind};
+use super::{Hook, Insn, ObjectError, ProgramKind};
 use crate::btf::CoreRelo;
 
 /// An executable section.
@@ -66,6 +66,16 @@ pub struct Reference<'a> {
     pub insn: usize,
     /// What it means.
     pub to: Referent<'a>,
+}
+
+impl Program<'_> {
+    /// Why a program whose section says no kind ([`Hook::Unknown`]) is not loaded.
+    pub fn unknown_section(&self) -> ObjectError {
+        ObjectError::UnknownSection {
+            program: self.name.into(),
+            section: self.section.into(),
+        }
+    }
 }
 
 /// What an instruction refers to.

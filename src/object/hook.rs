@@ -9,6 +9,23 @@ pub struct ProgramKind {
     pub prog_type: u32,
     /// The attach type that must be known at load, if any.
     pub expected_attach_type: Option<u32>,
+    /// Kernels that know no attach types load it all the same, without.
+    pub attach_type_optional: bool,
+    /// `BPF_F_…` of program loading.
+    pub prog_flags: u32,
+    /// Attached to a function or type in the kernel's BTF, which must be named at load.
+    pub attach_btf: bool,
+}
+
+impl ProgramKind {
+    /// No kind that is known: the kernel has none of type 0.
+    pub const UNKNOWN: ProgramKind = ProgramKind {
+        prog_type: abi::BPF_PROG_TYPE_UNSPEC,
+        expected_attach_type: None,
+        attach_type_optional: false,
+        prog_flags: 0,
+        attach_btf: false,
+    };
 }
 
 /// Where a program attaches, as its section name says.
@@ -50,6 +67,16 @@ pub enum Hook<'a> {
     },
     /// The section names a kind and no target: loaded, not attached.
     None,
+    /// A kind that is loaded and can't be attached yet.
+    #[cfg(feature = "full")]
+    Other {
+        /// What the section calls it, such as `fentry.s`.
+        kind: &'static str,
+        /// Such as `do_exit`; empty if the section names none.
+        place: &'a str,
+    },
+    /// The section's name says no kind that is known.
+    Unknown,
 }
 
 /// The section names that are known, for messages.
@@ -58,7 +85,7 @@ pub const KNOWN_SECTIONS: &str = "kprobe/FUNCTION, kretprobe/FUNCTION, ksyscall/
 
 type Parse = for<'a> fn(&'a str) -> Result<Hook<'a>, &'static str>;
 
-/// Prefix, program type, how the rest of the name is read.
+/// The kinds that can be attached: prefix, program type, how the rest of the name is read.
 const SECTIONS: &[(&str, u32, Parse)] = &[
     ("kprobe", abi::BPF_PROG_TYPE_KPROBE, kprobe),
     ("kretprobe", abi::BPF_PROG_TYPE_KPROBE, kretprobe),
@@ -70,26 +97,47 @@ const SECTIONS: &[(&str, u32, Parse)] = &[
     ("raw_tp", abi::BPF_PROG_TYPE_RAW_TRACEPOINT, raw),
 ];
 
-/// Reads a section name, its `?` already taken off. `None` if no kind of program is called so.
+/// Reads a section name, its `?` already taken off.
 ///
 /// # Errors
 /// A known kind with a target that can't be read: the reason.
-pub(super) fn parse(section: &str) -> Option<Result<(ProgramKind, Hook<'_>), &'static str>> {
+pub(super) fn parse(section: &str) -> Result<(ProgramKind, Hook<'_>), &'static str> {
     let (prefix, target) = match section.split_once('/') {
         Some((prefix, target)) => (prefix, Some(target)),
         None => (section, None),
     };
-    let (_, prog_type, parse) = SECTIONS.iter().find(|(name, ..)| *name == prefix)?;
+    let Some((_, prog_type, parse)) = SECTIONS.iter().find(|(name, ..)| *name == prefix) else {
+        return other(section);
+    };
     let kind = ProgramKind {
         prog_type: *prog_type,
-        expected_attach_type: None,
+        ..ProgramKind::UNKNOWN
     };
     let hook = match target {
         None => Ok(Hook::None),
-        Some("") => Err("a place must follow the slash"),
+        Some("") => Err(NO_PLACE),
         Some(target) => parse(target),
     };
-    Some(hook.map(|hook| (kind, hook)))
+    hook.map(|hook| (kind, hook))
+}
+
+const NO_PLACE: &str = "a place must follow the slash";
+
+#[cfg(feature = "full")]
+fn other(section: &str) -> Result<(ProgramKind, Hook<'_>), &'static str> {
+    match super::kinds::find(section) {
+        None => Ok((ProgramKind::UNKNOWN, Hook::Unknown)),
+        Some((_, _, Some(""))) => Err(NO_PLACE),
+        Some((kind, program, place)) => {
+            let place = place.unwrap_or_default();
+            Ok((program, Hook::Other { kind, place }))
+        }
+    }
+}
+
+#[cfg(not(feature = "full"))]
+fn other(_: &str) -> Result<(ProgramKind, Hook<'_>), &'static str> {
+    Ok((ProgramKind::UNKNOWN, Hook::Unknown))
 }
 
 fn kprobe(target: &str) -> Result<Hook<'_>, &'static str> {
@@ -183,15 +231,16 @@ mod tests {
             ("kprobe", Hook::None),
         ];
         for (section, expected) in cases {
-            let (_, hook) = parse(section).expect(section).expect(section);
+            let (_, hook) = parse(section).expect(section);
             assert_eq!(hook, expected, "{section}");
         }
     }
 
     #[test]
-    fn a_name_that_is_no_kind_is_none_and_a_bad_target_is_an_error() {
+    fn a_name_that_is_no_kind_is_unknown_and_a_bad_target_is_an_error() {
         for section in ["kprobes/x", "no_such_kind/x", ".text2", "tpx/a/b"] {
-            assert!(parse(section).is_none(), "{section}");
+            let unknown = (ProgramKind::UNKNOWN, Hook::Unknown);
+            assert_eq!(parse(section), Ok(unknown), "{section}");
         }
         for section in [
             "kprobe/",
@@ -200,7 +249,20 @@ mod tests {
             "tp/only_one",
             "tp//b",
         ] {
-            assert!(parse(section).expect(section).is_err(), "{section}");
+            assert!(parse(section).is_err(), "{section}");
         }
+    }
+
+    #[cfg(feature = "full")]
+    #[test]
+    fn kinds_that_can_not_be_attached_yet_are_known_by_name_and_place() {
+        let (kind, hook) = parse("fexit.s/do_exit").unwrap();
+        let (name, place) = ("fexit.s", "do_exit");
+        assert_eq!(hook, Hook::Other { kind: name, place });
+        assert_eq!(kind.expected_attach_type, Some(abi::BPF_TRACE_FEXIT));
+        let (_, hook) = parse("perf_event").unwrap();
+        let (name, place) = ("perf_event", "");
+        assert_eq!(hook, Hook::Other { kind: name, place });
+        assert!(parse("fentry/").is_err());
     }
 }

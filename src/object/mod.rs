@@ -8,6 +8,8 @@ mod data;
 mod error;
 mod hook;
 mod insn;
+#[cfg(feature = "full")]
+mod kinds;
 mod maps;
 mod parse;
 #[cfg(test)]
@@ -39,6 +41,8 @@ pub struct Object<'a> {
     pub programs: Vec<Program<'a>>,
     /// Its maps: those of `.maps` in the order of their offsets, then one for each data section.
     pub maps: Vec<MapSpec<'a>>,
+    /// Whether some of its maps have initial values: other maps, or programs.
+    pub filled_maps: bool,
     /// Its global variables.
     pub globals: Vec<Global<'a>>,
 }

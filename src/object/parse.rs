@@ -28,6 +28,7 @@ pub(super) fn object(bytes: &[u8]) -> Result<Object<'_>, ObjectError> {
         functions: Vec::new(),
         programs: Vec::new(),
         maps: Vec::new(),
+        filled_maps: false,
         globals: Vec::new(),
     };
     let mut places = Places::default();
@@ -168,18 +169,12 @@ fn read_programs(object: &mut Object<'_>) -> Result<(), ObjectError> {
         }
         let name = section.strip_prefix('?').unwrap_or(section);
         let (kind, hook): (_, Hook<'_>) = match hook::parse(name) {
-            Some(Ok(found)) => found,
-            Some(Err(why)) => {
+            Ok(found) => found,
+            Err(why) => {
                 return Err(ObjectError::BadSection {
                     program: function.name.into(),
                     section: section.into(),
                     why,
-                });
-            }
-            None => {
-                return Err(ObjectError::UnknownSection {
-                    program: function.name.into(),
-                    section: section.into(),
                 });
             }
         };
@@ -210,13 +205,8 @@ fn read_declared_maps<'a>(
         return Ok(());
     };
     places.maps = Some(section);
-    // `__array(values, …) = { … }`: the slots would be filled from these.
-    if !elf.relocations(section)?.is_empty() {
-        return Err(ObjectError::BadData {
-            section: ".maps".into(),
-            why: "maps with initial values are not supported yet",
-        });
-    }
+    // `__array(values, …) = { … }`: the slots are filled from these.
+    object.filled_maps = !elf.relocations(section)?.is_empty();
     let btf = object.btf.as_ref().ok_or(ObjectError::NoBtf {
         needs: "the section .maps",
     })?;
