@@ -6,9 +6,13 @@
 //! noted as a [`Fixup`].
 
 mod error;
+#[cfg_attr(not(feature = "full"), path = "no_externs.rs")]
+mod externs;
 mod records;
 
 pub use error::LinkError;
+#[cfg(feature = "full")]
+pub use externs::{POISON_KFUNC, POISON_MAP};
 
 use crate::object::{Code, Function, Insn, Object, Program, Referent, op};
 use crate::relocate::{Fitted, POISON};
@@ -170,17 +174,23 @@ impl Linker<'_> {
                         map,
                         offset: Some(offset),
                     });
+                    if let Some(second) = self.out.insns.get_mut(start + at + 1) {
+                        second.imm = offset as i32;
+                    }
                 }
                 Some(Referent::Call(called) | Referent::Address(called)) => {
                     return Ok(Some((at, called)));
                 }
                 Some(Referent::Extern { name }) => {
-                    return Err(LinkError::Extern {
-                        program: self.program.name.into(),
-                        function: function.name.into(),
-                        insn: at,
-                        name: name.into(),
-                    });
+                    let rest = self.out.insns.get_mut(start + at..).unwrap_or_default();
+                    if !externs::write(object, self.fitted, name, rest) {
+                        return Err(LinkError::Extern {
+                            program: self.program.name.into(),
+                            function: function.name.into(),
+                            insn: at,
+                            name: name.into(),
+                        });
+                    }
                 }
                 None if insn.is_local_call() => {
                     let target = slot as i64 + 1 + i64::from(insn.imm);

@@ -93,6 +93,10 @@ impl<'l, 'a> Loader<'l, 'a> {
 
     /// The attach type to send, if any.
     fn attach_type(&self, program: &Program<'_>) -> Option<u32> {
+        // The kinds of a slim build have none.
+        if cfg!(not(feature = "full")) {
+            return None;
+        }
         let known = || self.memlock.features.has(Feature::ExpectedAttachType);
         let kind = &program.kind;
         kind.expected_attach_type
@@ -108,9 +112,6 @@ impl<'l, 'a> Loader<'l, 'a> {
             };
             if let Some(first) = insns.get_mut(fixup.insn) {
                 first.imm = map.fd.as_raw_fd();
-            }
-            if let (Some(second), Some(offset)) = (insns.get_mut(fixup.insn + 1), fixup.offset) {
-                second.imm = offset as i32;
             }
         }
         insns.iter().flat_map(|insn| Insn::bytes(*insn)).collect()

@@ -6,8 +6,11 @@
 mod code;
 mod data;
 mod error;
+#[cfg(feature = "full")]
+mod externs;
 mod hook;
 mod insn;
+mod kconfig;
 #[cfg(feature = "full")]
 mod kinds;
 mod maps;
@@ -18,6 +21,8 @@ mod tests;
 pub use code::{Code, Function, Program, Reference, Referent};
 pub use data::{Global, GlobalValue};
 pub use error::ObjectError;
+#[cfg(feature = "full")]
+pub use externs::{Extern, ExternKind};
 pub use hook::{Hook, KNOWN_SECTIONS, ProgramKind};
 pub use insn::{Insn, op};
 pub use maps::{DataKind, MapKind, MapSpec, Pinning};
@@ -45,6 +50,9 @@ pub struct Object<'a> {
     pub filled_maps: bool,
     /// Its global variables.
     pub globals: Vec<Global<'a>>,
+    /// What it expects of the kernel by name, in the order in which loaders number it.
+    #[cfg(feature = "full")]
+    pub externs: Vec<Extern<'a>>,
 }
 
 impl<'a> Object<'a> {

@@ -30,6 +30,8 @@ pub(super) fn object(bytes: &[u8]) -> Result<Object<'_>, ObjectError> {
         maps: Vec::new(),
         filled_maps: false,
         globals: Vec::new(),
+        #[cfg(feature = "full")]
+        externs: Vec::new(),
     };
     let mut places = Places::default();
     read_code(&elf, &mut object, &mut places)?;
@@ -37,7 +39,11 @@ pub(super) fn object(bytes: &[u8]) -> Result<Object<'_>, ObjectError> {
     read_programs(&mut object)?;
     read_declared_maps(&elf, &mut object, &mut places)?;
     read_data(&elf, &mut object, &mut places)?;
-    read_kconfig(&elf, &mut object, &mut places)?;
+    places.kconfig = super::kconfig::read(&elf, &mut object)?;
+    #[cfg(feature = "full")]
+    {
+        object.externs = super::externs::read(&elf, &object);
+    }
     for (index, &section) in places.code.iter().enumerate() {
         let references = read_references(&elf, &object, &places, section)?;
         if let Some(code) = object.code.get_mut(index) {
@@ -63,7 +69,7 @@ struct Places {
     kconfig: Option<usize>,
 }
 
-fn in_section(section: &'static str) -> impl Fn(BtfError) -> ObjectError {
+pub(super) fn in_section(section: &'static str) -> impl Fn(BtfError) -> ObjectError {
     move |source| ObjectError::Btf { section, source }
 }
 
@@ -191,7 +197,7 @@ fn read_programs(object: &mut Object<'_>) -> Result<(), ObjectError> {
 }
 
 /// The DATASEC of an ELF section.
-fn datasec(btf: &Btf<'_>, section: &str) -> Option<Header> {
+pub(super) fn datasec(btf: &Btf<'_>, section: &str) -> Option<Header> {
     btf.header(btf.find(Kind::Datasec, section)?).ok()
 }
 
@@ -224,7 +230,7 @@ fn read_declared_maps<'a>(
         let map = maps::declared(btf, name, var.target(), symbol.value)?;
         object.maps.push(map);
     }
-    object.maps.sort_by_key(|m| match m.kind {
+    object.maps.sort_unstable_by_key(|m| match m.kind {
         MapKind::Declared { offset } => offset,
         MapKind::Data { .. } => u64::MAX,
     });
@@ -327,55 +333,6 @@ fn variable_type(btf: &Btf<'_>, section: &str, name: &str) -> Option<TypeId> {
         .filter_map(|i| btf.header(btf.secinfo(&datasec, i).ok()?.var).ok())
         .find(|var| btf.str_at(var.name) == Some(name))
         .map(|var| var.target())
-}
-
-/// `.kconfig` is in BTF alone: the linker knows its variables as undefined symbols. They are laid
-/// out here, each at a multiple of its size.
-fn read_kconfig<'a>(
-    elf: &Elf<'a>,
-    object: &mut Object<'a>,
-    places: &mut Places,
-) -> Result<(), ObjectError> {
-    let Some(btf) = &object.btf else {
-        return Ok(());
-    };
-    let Some(sec) = datasec(btf, ".kconfig") else {
-        return Ok(());
-    };
-    let map = object.maps.len();
-    let mut next = 0usize;
-    for index in 0..sec.vlen {
-        let read = || -> Result<(Header, u32), BtfError> {
-            let var = btf.header(btf.secinfo(&sec, index)?.var)?;
-            Ok((var, btf.size_of(var.target())?))
-        };
-        let (var, size) = read().map_err(in_section(".BTF"))?;
-        let size = (size as usize).clamp(1, 4096);
-        let offset = next.next_multiple_of(size.min(8).next_power_of_two());
-        next = offset + size;
-        let name = btf.str_at(var.name).unwrap_or_default();
-        let symbol = elf
-            .symbols
-            .iter()
-            .find(|s| s.section.is_none() && s.name == name);
-        object.globals.push(Global {
-            name,
-            weak: symbol.is_some_and(|s| s.binding == Binding::Weak),
-            map,
-            offset,
-            size,
-            ty: var.target(),
-        });
-    }
-    object.maps.push(MapSpec::data(
-        ".kconfig",
-        DataKind::Kconfig,
-        next as u32,
-        &[],
-        sec.id,
-    ));
-    places.kconfig = Some(map);
-    Ok(())
 }
 
 fn read_references<'a>(

@@ -14,6 +14,9 @@ use crate::target::Wanted;
 pub struct Fitted {
     /// By section, as [`Object::code`].
     pub code: Vec<Vec<Insn>>,
+    /// By extern, as [`Object::externs`]; empty where nobody looked.
+    #[cfg(feature = "full")]
+    pub externs: Vec<super::Found>,
 }
 
 impl Fitted {
@@ -21,6 +24,8 @@ impl Fitted {
     pub fn compiled(object: &Object<'_>) -> Fitted {
         Fitted {
             code: object.code.iter().map(|c| c.insns.clone()).collect(),
+            #[cfg(feature = "full")]
+            externs: Vec::new(),
         }
     }
 }

@@ -21,7 +21,11 @@
 //! The rules are those of the kernel's `tools/lib/bpf/relo_core.c`.
 
 mod compat;
+#[cfg(feature = "full")]
+mod config;
 mod error;
+#[cfg(feature = "full")]
+mod externs;
 mod fit;
 mod matching;
 #[cfg(feature = "full")]
@@ -35,6 +39,8 @@ mod value;
 mod wanted;
 
 pub use error::RelocateError;
+#[cfg(feature = "full")]
+pub use externs::{ConfigValue, ExternError, Found, Known, externs, externs_wanted};
 #[cfg(feature = "full")]
 pub use fit::roots_missing;
 pub use fit::{Choose, FitError, Fitted, RelocationReport, describe, fit, names_wanted, root_name};

@@ -47,6 +47,17 @@ fn look(line: &[u8], function: &str, found: &mut Lookup) {
     }
 }
 
+/// The parts of a line: address, type, name. `None`: it is none of a symbol table.
+#[cfg(feature = "full")]
+pub fn parse(line: &[u8]) -> Option<(u64, u8, &str)> {
+    let mut parts = core::str::from_utf8(line).ok()?.split_ascii_whitespace();
+    let address = u64::from_str_radix(parts.next()?, 16).ok()?;
+    let &[kind] = parts.next()?.as_bytes() else {
+        return None;
+    };
+    Some((address, kind, parts.next()?))
+}
+
 fn name_of(line: &[u8]) -> Option<&[u8]> {
     let name = line.split(|b| *b == b' ').nth(2)?;
     name.split(|b| *b == b'\t').next()

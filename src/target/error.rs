@@ -32,6 +32,15 @@ pub enum TargetError {
         what: &'static str,
     },
     #[cfg(feature = "full")]
+    /// A file that is no symbol table, or no configuration.
+    #[error("{path}: {what}")]
+    Facts {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        what: &'static str,
+    },
+    #[cfg(feature = "full")]
     /// An archive that can't be unpacked for lack of room.
     #[error("{path}: no room to unpack it ({error})")]
     Room {
@@ -56,6 +65,8 @@ impl TargetError {
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             TargetError::File { .. } => return None,
+            #[cfg(feature = "full")]
+            TargetError::Facts { .. } => return None,
             TargetError::Btf { .. } | TargetError::Container { .. }
                 if cfg!(not(feature = "full")) =>
             {

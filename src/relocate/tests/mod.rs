@@ -1,6 +1,8 @@
 //! The rules of CO-RE, each both ways it can go. Every question is put to a whole BTF in memory and
 //! to a windowed one made of the same bytes, which must give the same answer.
 
+#[cfg(feature = "full")]
+mod externs;
 mod fields;
 mod hostile;
 mod patching;

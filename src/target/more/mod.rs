@@ -1,10 +1,12 @@
 //! Types from elsewhere than the kernel's own BTF and files of raw BTF: what a board does not
 //! strictly need, and `slim.rs` leaves out.
 
+mod config;
 mod hub;
 mod known;
 mod modules;
 mod open;
+mod symbols;
 mod xz;
 
 use super::kernel::{Extent, TypeSource};
@@ -12,8 +14,10 @@ use super::source::{Source, Strings};
 use super::{TargetError, Wanted, WindowedBtf};
 use crate::sys::file;
 
+pub use config::Config;
 pub(super) use modules::add as with_modules;
 pub use open::open_btf;
+pub use symbols::{Address, Symbols};
 
 /// Opens the BTF that a user named, by a file or by a folder of files: where it lies, its length in
 /// bytes, and the path of the file.
