@@ -87,16 +87,18 @@ pub fn patch(
         op::ALU | op::ALU64 if insn.code & op::SRC_X == 0 => {
             // A 32-bit immediate stands for a number that was extended by its sign or by zeros.
             let signed = i64::from(insn.imm) as u64;
-            expect(if signed == old {
+            let old = if signed == old {
                 old
             } else {
                 u64::from(insn.imm as u32)
-            })?;
+            };
+            expect(old)?;
             insn.imm = new as u32 as i32;
             Ok(Patch::Immediate { old, new })
         }
         op::LDX | op::ST | op::STX => {
-            expect(insn.off as u64)?;
+            let old = insn.off as u64;
+            expect(old)?;
             let off = i16::try_from(new).map_err(|_| RelocateError::Range(new))?;
             if !resolution.resizable {
                 return poison(insn, after);
@@ -133,7 +135,7 @@ pub fn patch(
             }
             insn.imm = new as u32 as i32;
             high.imm = (new >> 32) as u32 as i32;
-            Ok(Patch::Constant { old, new })
+            Ok(Patch::Constant { old: found, new })
         }
         _ => Err(RelocateError::Instruction(insn.code)),
     }

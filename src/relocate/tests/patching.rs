@@ -170,8 +170,9 @@ fn the_compiled_value_counts_only_where_compilers_agree_on_it() {
     target.bitfields("s", 16, &members);
     let bits = ask(&local, &target, root, "0:0", FieldByteOffset).unwrap();
     let mut insns = [insn(MOV, 0, 1234)];
-    patch(&mut insns, 0, &bits).unwrap();
+    let done = patch(&mut insns, 0, &bits).unwrap();
     assert_eq!(insns[0].imm, 8);
+    assert_eq!(done, Patch::Immediate { old: 1234, new: 8 }, "as it was");
     let plain = ask(&local, &target, root, "0:1", FieldByteOffset).unwrap();
     patch(&mut [insn(MOV, 0, 1234)], 0, &plain).unwrap_err();
     patch(&mut [insn(MOV, 0, 4)], 0, &plain).unwrap();
