@@ -2,11 +2,14 @@
 //! user would.
 //!
 //! `scripts/qemu-arm64/suite` sets BTFLY (the binary), BTFLY_OBJECTS (a folder laid out like
-//! `prebuilt/arm64`) and BTFLY_KERNEL (the kernel's name in the matrix). Where the last is not
-//! set every test returns at once: nothing here may load BPF into a developer's machine.
+//! `prebuilt/arm64`), BTFLY_BPFTOOL (a folder with Debian's bpftool and its libraries) and BTFLY_KERNEL
+//! (the kernel's name in the matrix). Where the last is not set every test returns at once: nothing
+//! here may load BPF into a developer's machine.
 
 #[path = "vm/board.rs"]
 mod board;
+#[path = "vm/differential.rs"]
+mod differential;
 #[path = "vm/errors.rs"]
 mod errors;
 #[path = "vm/exec.rs"]

@@ -1,0 +1,210 @@
+//! The same objects by btfly and by Debian's bpftool, that is by libbpf: the same paths, the same
+//! candidates, and the same numbers in the same instructions.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use btfly::object::Object;
+
+use crate::board::on_board;
+use crate::left::Snapshot;
+use crate::watch::run;
+
+/// What a loader says about one relocation.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Told {
+    /// The kind and the path through the object's types.
+    local: String,
+    /// Numbers of the kernel's types that were tried, the path through each that matches.
+    candidates: Vec<String>,
+    /// What was done to the instruction.
+    patches: Vec<String>,
+}
+
+/// By function and instruction, counted from the start of the function.
+type Log = BTreeMap<(String, usize), Told>;
+
+/// `insn #5 rest` as 5 and `rest`.
+fn insn(text: &str) -> Option<(usize, &str)> {
+    let (number, rest) = text.strip_prefix("insn #")?.split_once(' ')?;
+    Some((number.parse().ok()?, rest))
+}
+
+/// What libbpf says: `libbpf: prog 'FUNCTION': relo #N: …`, the instruction in its last line.
+fn theirs(text: &str) -> Log {
+    let mut log = Log::new();
+    let mut told = Told::default();
+    for line in text.lines() {
+        let Some((function, line)) = line
+            .strip_prefix("libbpf: prog '")
+            .and_then(|rest| rest.split_once("': relo #"))
+        else {
+            continue;
+        };
+        let Some((_, line)) = line.split_once(": ") else {
+            continue;
+        };
+        if line.starts_with('<') {
+            told = Told {
+                local: kind_and_path(line),
+                ..Told::default()
+            };
+        } else if let Some((verdict, rest)) = line.split_once(" candidate #") {
+            // `0 <byte_off> [190] struct task_struct.pid (0:79 @ offset 1464)`
+            let (_, rest) = rest.split_once('[').expect(line);
+            let (id, path) = rest.split_once("] ").expect(line);
+            let path = if verdict == "matching" {
+                of_enum(path)
+            } else {
+                "no"
+            };
+            told.candidates.push(format!("[{id}] {path}"));
+        } else if let Some((at, patch)) = line.strip_prefix("patched ").and_then(insn) {
+            let entry = log.entry((function.into(), at)).or_default();
+            if entry.patches.is_empty() {
+                *entry = std::mem::take(&mut told);
+            }
+            entry.patches.push(patch.into());
+        } else if let Some((at, _)) = line.strip_prefix("substituting ").and_then(insn) {
+            // The second half of a sixteen-byte load is told first: both are of one relocation.
+            let second = log.remove(&(function.into(), at + 1));
+            let mut entry = second.unwrap_or_else(|| std::mem::take(&mut told));
+            entry.patches = vec!["poisoned".into()];
+            log.insert((function.into(), at), entry);
+        }
+    }
+    log
+}
+
+/// `<byte_off> [12] struct task_struct.pid (0:0 @ offset 0)` without the number of the type.
+fn kind_and_path(line: &str) -> String {
+    let (kind, rest) = line[1..].split_once("> [").expect(line);
+    let (_, path) = rest.split_once("] ").expect(line);
+    format!("{kind} {}", of_enum(path))
+}
+
+/// `enum E::NAME = 3` without the number, which the patch tells.
+fn of_enum(path: &str) -> &str {
+    path.split_once(" = ").map_or(path, |(path, _)| path)
+}
+
+/// What btfly says: `SECTION: insn #N …`, counted from the start of the section.
+fn ours(lines: &[String], object: &Object<'_>) -> Log {
+    let mut log = Log::new();
+    for line in lines {
+        let Some((section, rest)) = line.split_once(": insn #") else {
+            continue;
+        };
+        let (at, rest) = rest.split_once(' ').expect(line);
+        let entry = log.entry(place(object, section, at.parse().expect(line)));
+        let told = entry.or_default();
+        if let Some(path) = rest.strip_prefix("matching candidate ") {
+            told.candidates.push(path.into());
+        } else if let Some(path) = rest.strip_prefix("non-matching candidate ") {
+            let (id, _) = path.split_once(' ').expect(line);
+            told.candidates.push(format!("{id} no"));
+        } else if rest.starts_with("poisoned") {
+            told.patches.push("poisoned".into());
+        } else if rest.starts_with('(') {
+            // Offset and width, which libbpf says in two lines.
+            let (first, width) = rest.split_once(", ").unwrap_or((rest, ""));
+            told.patches.push(first.into());
+            if let Some(width) = width.strip_suffix(" bytes") {
+                told.patches.push(format!("(LDX/ST/STX) mem_sz {width}"));
+            }
+        } else {
+            told.local = rest.replacen(": ", " ", 1);
+        }
+    }
+    log
+}
+
+/// The function at a slot of a section, and how far from its start.
+fn place(object: &Object<'_>, section: &str, slot: usize) -> (String, usize) {
+    let code = object.code.iter().position(|code| code.section == section);
+    let code = code.expect(section);
+    let mut functions = object.functions.iter().filter(|f| f.code == code);
+    let function = functions.find(|f| (f.start..f.start + f.len).contains(&slot));
+    let function = function.expect("a function at each relocation");
+    (function.name.into(), slot - function.start)
+}
+
+/// All objects that the suite has.
+fn objects() -> Vec<PathBuf> {
+    let top = PathBuf::from(env::var_os("BTFLY_OBJECTS").expect("BTFLY_OBJECTS"));
+    let mut found = Vec::new();
+    for folder in [top.join("tests"), top] {
+        let files = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
+        found.extend(files.filter(|path| path.extension().is_some_and(|end| end == "o")));
+    }
+    found.sort();
+    found
+}
+
+/// What `bpftool -d` says when it loads all programs of an object. Those that the kernel refuses were
+/// relocated before.
+fn bpftool(object: &Path) -> String {
+    // Of its own libraries, there are none elsewhere on the board.
+    let folder = PathBuf::from(env::var_os("BTFLY_BPFTOOL").expect("BTFLY_BPFTOOL"));
+    let pins = Path::new("/sys/fs/bpf/differential");
+    let output = Command::new(folder.join("ld-linux-aarch64.so.1"))
+        .arg("--library-path")
+        .arg(&folder)
+        .arg(folder.join("bpftool"))
+        .args(["-d", "prog", "loadall"])
+        .arg(object)
+        .arg(pins)
+        .output()
+        .expect("bpftool");
+    let _ = fs::remove_dir_all(pins);
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(log.contains("libbpf: loading object"), "{output:?}");
+    log
+}
+
+#[test]
+fn each_relocation_is_told_and_made_as_by_bpftool() {
+    on_board!(board);
+    if !board.has_btf() {
+        return; // libbpf needs it.
+    }
+    let before = Snapshot::take();
+    let (mut compared, mut poisoned) = (0, 0);
+    for path in objects() {
+        let bytes = fs::read(&path).unwrap();
+        // One is there to be refused.
+        let Ok(object) = Object::parse(&bytes) else {
+            continue;
+        };
+        let name = path.to_str().unwrap();
+        let done = run(&["run", name, "-v", "--duration", "0"]);
+        let (ours, theirs) = (ours(&done.stderr, &object), theirs(&bpftool(&path)));
+        for (at, told) in &theirs {
+            assert_eq!(
+                ours.get(at),
+                Some(told),
+                "{name} {at:?}: ours, then libbpf's"
+            );
+        }
+        // libbpf leaves out what it does not load.
+        let loaded = |function: &str| {
+            let mut programs = object.programs.iter();
+            let program = programs.find(|p| object.entry(p).is_some_and(|f| f.name == function));
+            program.is_none_or(|program| program.autoload)
+        };
+        let only_ours = ours.keys().filter(|at| !theirs.contains_key(at));
+        let only_ours: Vec<_> = only_ours.filter(|(f, _)| loaded(f)).collect();
+        assert!(only_ours.is_empty(), "{name}: {only_ours:?}");
+        compared += theirs.len();
+        poisoned += theirs
+            .values()
+            .filter(|t| t.patches == ["poisoned"])
+            .count();
+    }
+    println!("{compared} relocations, {poisoned} of them poisoned");
+    assert!(compared > 100 && poisoned > 5, "{compared} {poisoned}");
+    before.is_restored();
+}
