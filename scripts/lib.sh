@@ -14,7 +14,7 @@ export BTFLY_TOP BTFLY_CACHE BTFLY_TOOLCHAIN ARM64_TARGET HOST_TARGET
 # What the project needs from Debian: the VM (qemu, cpio), the BPF compiler (clang, llvm and
 # the headers), and a host linker for Cargo's build scripts and macros.
 DEBIAN_PACKAGES=(qemu-system-arm cpio xz-utils clang-19 llvm-19 libbpf-dev linux-libc-dev
-  gcc libc6-dev debian-archive-keyring util-linux)
+  gcc libc6-dev libelf-dev zlib1g-dev debian-archive-keyring util-linux)
 
 say() { printf '%s\n' "btfly: $*" >&2; }
 die() { printf '%s\n' "btfly: error: $*" >&2; exit 1; }
