@@ -15,6 +15,15 @@ impl Board {
         Some(Board { name })
     }
 
+    /// The archive with this kernel's BTF, for one that has none of its own. The kernel without kprobes
+    /// lays out its tasks as the one with them does.
+    pub fn archive(&self) -> Option<PathBuf> {
+        let folder: PathBuf = env::var_os("BTFLY_BTF").expect("BTFLY_BTF").into();
+        let name = self.name.trim_end_matches("-nokprobe");
+        let archive = folder.join([name, ".btf.tar.xz"].concat());
+        archive.exists().then_some(archive)
+    }
+
     /// Whether /sys/kernel/btf is there. The small board kernels were built without.
     pub fn has_btf(&self) -> bool {
         !self.name.starts_with("board")

@@ -10,16 +10,16 @@ use crate::table::Table;
 use crate::watch::{Done, Watch, watch};
 
 /// What prctl(2) is called with to give the test objects something to report.
-const OPTION: c_long = 0x6274_666c;
-const NR_PRCTL: i64 = 167;
+pub const OPTION: c_long = 0x6274_666c;
+pub const NR_PRCTL: i64 = 167;
 
-fn prctl(number: u64) {
+pub fn prctl(number: u64) {
     // Safety: not an option that the kernel knows: it does nothing.
     unsafe { libc::syscall(libc::SYS_prctl, OPTION, number, 0, 0, 0) };
 }
 
 /// Waits for `count` rows whose column is a number.
-fn rows(watch: &Watch, table: &Table, count: usize, column: &str, number: i64) -> Vec<String> {
+pub fn rows(watch: &Watch, table: &Table, count: usize, column: &str, number: i64) -> Vec<String> {
     let header = watch.header();
     watch.lines(count, |line| {
         line != header && table.number(line, column) == number
@@ -37,8 +37,22 @@ fn hello_shows_named_columns_and_the_message_of_each_user() {
         return; // errors.rs has what it says there.
     }
     let hello = object("hello.bpf.o");
-    let put = ["--put", "my_config", "0", r#"{message: "hey root"}"#];
-    let watch = watch(&[&["run", &hello, "--event", "output=data_t"], &put[..]].concat());
+    let line = [&["run", &hello], &HELLO_OPTIONS[..]];
+    hello_greets(watch(&line.concat()));
+}
+
+/// What [`hello_greets`] is to be started with behind the object.
+pub const HELLO_OPTIONS: [&str; 6] = [
+    "--event",
+    "output=data_t",
+    "--put",
+    "my_config",
+    "0",
+    r#"{message: "hey root"}"#,
+];
+
+/// Checks what hello.bpf.o says of some programs that are started.
+pub fn hello_greets(watch: Watch) {
     let table = Table::new(&watch.header());
     assert_eq!(table.names(), ["PID", "UID", "COMMAND", "MESSAGE", "PATH"]);
     let mut started = Vec::new();
@@ -282,13 +296,13 @@ fn relocated_values_are_the_truth() {
     if !board.has_btf() {
         return;
     }
+    let relo = object("tests/relo.bpf.o");
+    relo_tells_the_truth(watch(&["run", &relo, "--event", "relocated=values"]));
+}
+
+/// Checks what relo.bpf.o reads by relocations against what helpers and this process know.
+pub fn relo_tells_the_truth(watch: Watch) {
     // A process of its own, so that its name, user and arguments are known.
-    let watch = watch(&[
-        "run",
-        &object("tests/relo.bpf.o"),
-        "--event",
-        "relocated=values",
-    ]);
     let table = Table::new(&watch.header());
     let mut command = Command::new(BUSYBOX);
     command.arg0("truth").arg("true").uid(NOBODY);

@@ -53,7 +53,11 @@ pub fn without_syscall(number: libc::c_long) -> Command {
 
 /// btfly where /sys/kernel/btf is empty.
 pub fn without_btf() -> Command {
-    let mut command = btfly();
+    hide_btf(btfly())
+}
+
+/// A command that runs where /sys/kernel/btf is empty.
+pub fn hide_btf(mut command: Command) -> Command {
     // Safety: between fork and exec only system calls are made, on static memory.
     unsafe {
         command.pre_exec(|| {

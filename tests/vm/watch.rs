@@ -86,6 +86,13 @@ pub fn btfly() -> Command {
     command
 }
 
+/// The full build of it, without arguments.
+pub fn full() -> Command {
+    let mut command = Command::new(env::var_os("BTFLY_FULL").expect("BTFLY_FULL"));
+    command.stdin(Stdio::null());
+    command
+}
+
 /// Runs a command line to its end.
 pub fn run<S: AsRef<str>>(args: &[S]) -> Done {
     Watch::start(args).end()
