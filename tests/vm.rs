@@ -17,6 +17,8 @@ mod errors;
 mod exec;
 #[path = "vm/left.rs"]
 mod left;
+#[path = "vm/modules.rs"]
+mod modules;
 #[path = "vm/program.rs"]
 mod program;
 #[path = "vm/run.rs"]

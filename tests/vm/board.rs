@@ -15,6 +15,11 @@ impl Board {
         Some(Board { name })
     }
 
+    /// A module of this kernel, one of Debian's.
+    pub fn module(&self, module: &str) -> PathBuf {
+        Path::new("/modules").join([&self.name, ".", module, ".ko"].concat())
+    }
+
     /// The archive with this kernel's BTF, for one that has none of its own. The kernel without kprobes
     /// lays out its tasks as the one with them does.
     pub fn archive(&self) -> Option<PathBuf> {
