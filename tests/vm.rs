@@ -11,6 +11,8 @@
 mod board;
 #[path = "vm/differential.rs"]
 mod differential;
+#[path = "vm/doctor.rs"]
+mod doctor;
 #[path = "vm/errors.rs"]
 mod errors;
 #[path = "vm/exec.rs"]

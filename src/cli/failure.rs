@@ -58,6 +58,12 @@ impl Failure {
         self
     }
 
+    /// What the user has read already: only the exit code is left to say.
+    #[cfg(feature = "full")]
+    pub fn told(class: Class) -> Failure {
+        Failure::new(class, "")
+    }
+
     /// The same, said of a file.
     pub fn of_file(mut self, path: &str) -> Failure {
         self.what = [path, ": ", &self.what].concat();
@@ -72,6 +78,10 @@ impl Failure {
     }
 
     pub fn print(&self) {
+        #[cfg(feature = "full")]
+        if self.what.is_empty() {
+            return;
+        }
         say(format_args!("btfly: {}\n", self.what));
         if let Some(hint) = &self.hint {
             say(format_args!("  try: {hint}\n"));

@@ -3,6 +3,8 @@
 #[cfg(feature = "full")]
 mod btf;
 mod common;
+#[cfg(feature = "full")]
+mod doctor;
 mod failure;
 mod list;
 mod output;
@@ -36,6 +38,12 @@ const COMMANDS: &[Command] = &[
         name: "btf",
         about: "btf min: pick out of a kernel's BTF what some objects need",
         run: btf::run,
+    },
+    #[cfg(feature = "full")]
+    Command {
+        name: "doctor",
+        about: "say which sources of types this board has, and what to do where one is missing",
+        run: doctor::run,
     },
     Command {
         name: "list",

@@ -27,7 +27,7 @@ fn blind(board: &Board, args: &[&str]) -> Command {
 }
 
 /// Runs the full build to its end.
-fn end(mut command: Command, args: &[&str]) -> Done {
+pub fn end(mut command: Command, args: &[&str]) -> Done {
     command.args(args);
     Watch::spawn(command).end()
 }
@@ -39,14 +39,14 @@ fn begin(command: Command) -> Watch {
     watch
 }
 
-fn release() -> String {
+pub fn release() -> String {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
     release.trim_end().into()
 }
 
 /// This kernel's BTF in a file of raw BTF: its own, or that of the archive made for it. `None`: the
 /// archive is not there.
-fn raw(board: &Board) -> Option<String> {
+pub fn raw(board: &Board) -> Option<String> {
     let path = "/tmp/raw.btf";
     let bytes = match board.has_btf() {
         true => fs::read("/sys/kernel/btf/vmlinux").unwrap(),

@@ -29,7 +29,7 @@ pub(super) fn vmlinux() -> impl Iterator<Item = String> {
 
 /// What the kernel's BTF is called: by the distribution's words, uname's machine and its release.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct KernelName {
+pub(super) struct KernelName {
     /// ID and VERSION_ID of /etc/os-release.
     distribution: Option<(String, String)>,
     machine: String,
@@ -37,7 +37,7 @@ struct KernelName {
 }
 
 impl KernelName {
-    fn running() -> KernelName {
+    pub fn running() -> KernelName {
         let mut buffer = [0; 4096];
         let text = ["/etc/os-release", "/usr/lib/os-release"]
             .into_iter()
@@ -55,7 +55,7 @@ impl KernelName {
     }
 
     /// Where its BTF may be below a folder, without the ending.
-    fn places(&self) -> Vec<String> {
+    pub fn places(&self) -> Vec<String> {
         let mut places = Vec::new();
         if let Some((id, version)) = &self.distribution {
             // BTFHub has both names for one machine, by distribution.

@@ -6,6 +6,7 @@ mod hub;
 mod known;
 mod modules;
 mod open;
+mod survey;
 mod symbols;
 mod xz;
 
@@ -17,6 +18,7 @@ use crate::sys::file;
 pub use config::Config;
 pub(super) use modules::add as with_modules;
 pub use open::open_btf;
+pub use survey::{Found, Survey};
 pub use symbols::{Address, Symbols};
 
 /// Opens the BTF that a user named, by a file or by a folder of files: where it lies, its length in

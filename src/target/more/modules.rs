@@ -5,6 +5,8 @@
 //! place in the upper eight bits, which no number of the kernel's own uses (`BTF_MAX_TYPE`,
 //! `BTF_MAX_NAME_OFFSET`), and the references inside records are translated as they are read.
 
+use rustix::fd::OwnedFd;
+
 use crate::btf::{BtfError, Header, StrOffset, TypeId, Types, Word, word};
 use crate::relocate::Target;
 use crate::sys::file;
@@ -54,14 +56,8 @@ pub(in crate::target) fn add(
     let Some(folder) = file::open(FOLDER).ok().filter(|_| !missing.is_empty()) else {
         return Box::new(vmlinux);
     };
-    let mut names: Vec<String> = Vec::new();
-    // A folder that can't be read, or a module that goes away meanwhile, has no types to give.
-    let _ = file::for_each_entry(&folder, &mut |name| {
-        if name != "vmlinux" {
-            names.push([FOLDER, "/", name].concat());
-        }
-    });
-    names.sort();
+    // A module that goes away meanwhile has no types to give.
+    let names = paths(&folder);
     let sources = names.iter().filter_map(|path| {
         let file = file::open(path).ok()?;
         let len = file::size(&file).ok()?;
@@ -69,6 +65,24 @@ pub(in crate::target) fn add(
     });
     let types = WithModules::new(vmlinux, wanted, &missing, sources);
     Box::new(types)
+}
+
+/// The BTF files of the modules that are loaded, sorted. A folder that can't be read has none.
+fn paths(folder: &OwnedFd) -> Vec<String> {
+    let mut paths: Vec<String> = Vec::new();
+    let _ = file::for_each_entry(folder, &mut |name| {
+        if name != "vmlinux" {
+            paths.push([FOLDER, "/", name].concat());
+        }
+    });
+    paths.sort();
+    paths
+}
+
+/// How many modules have BTF; `None`: the kernel shows none at all.
+pub(super) fn count() -> Option<usize> {
+    let folder = file::open(FOLDER).ok()?;
+    Some(paths(&folder).len())
 }
 
 impl<'s> WithModules<'s> {
