@@ -69,6 +69,18 @@ impl<'a> Object<'a> {
         self.maps.iter().position(|m| m.name == name)
     }
 
+    /// Where slot `insn` of a section is: the function's symbol, and the slot counted from its start;
+    /// outside of functions, the section and the slot as it is.
+    pub fn place(&self, code: usize, insn: usize) -> (&'a str, usize) {
+        let within = |f: &&Function<'a>| {
+            f.code == code && insn.checked_sub(f.start).is_some_and(|at| at < f.len)
+        };
+        match self.functions.iter().find(within) {
+            Some(function) => (function.name, insn - function.start),
+            None => (self.code.get(code).map_or("", |c| c.section), insn),
+        }
+    }
+
     /// The function that a program starts with.
     pub fn entry(&self, program: &Program<'a>) -> Option<&Function<'a>> {
         self.functions.get(program.function)

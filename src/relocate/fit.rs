@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::{Patch, RelocateError, Resolution, Resolver, Target, patch, spec, wanted::Gathered};
 use crate::btf::{Btf, CoreRelo, StrOffset, Types, essential_name};
-use crate::object::{Code, Insn, Object, Program};
+use crate::object::{Insn, Object, Program};
 use crate::target::Wanted;
 
 /// The instructions of an object, fitted to a kernel.
@@ -32,11 +32,11 @@ impl Fitted {
 
 /// A relocation that can't be made.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
-#[error("section {section}, instruction {insn}: {what}: {source}")]
+#[error("{function}, instruction {insn}: {what}: {source}")]
 pub struct FitError {
-    /// The ELF section.
-    pub section: String,
-    /// Slot in the section.
+    /// The function, by its symbol.
+    pub function: String,
+    /// Slot in the function.
     pub insn: usize,
     /// What is relocated.
     pub what: String,
@@ -47,9 +47,9 @@ pub struct FitError {
 /// One relocation that was made, for who wants to know. Its text is what people know from other
 /// loaders: the path, each candidate, and the patch.
 pub struct RelocationReport<'r> {
-    /// The ELF section.
-    pub section: &'r str,
-    /// Slot in the section.
+    /// The function, by its symbol: the program's own, or one that it calls.
+    pub function: &'r str,
+    /// Slot in the function.
     pub insn: usize,
     /// What was asked, in the object's words.
     pub relo: &'r CoreRelo,
@@ -65,19 +65,19 @@ pub struct RelocationReport<'r> {
 
 impl fmt::Display for RelocationReport<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (section, insn, relo) = (self.section, self.insn, self.relo);
+        let (function, insn, relo) = (self.function, self.insn, self.relo);
         let kind = relo.kind.name();
         let spec = self.resolution.describe(self.local, relo);
-        writeln!(f, "{section}: insn #{insn} {kind}: {spec}")?;
+        writeln!(f, "{function}: insn #{insn} {kind}: {spec}")?;
         for candidate in &self.resolution.candidates {
             let verdict = match candidate.spec {
                 Some(_) => "matching",
                 None => "non-matching",
             };
             let text = candidate.describe(self.target, relo);
-            writeln!(f, "{section}: insn #{insn} {verdict} candidate {text}")?;
+            writeln!(f, "{function}: insn #{insn} {verdict} candidate {text}")?;
         }
-        writeln!(f, "{section}: insn #{insn} {}", self.patch)
+        writeln!(f, "{function}: insn #{insn} {}", self.patch)
     }
 }
 
@@ -95,7 +95,7 @@ pub fn names_wanted<'a>(object: &Object<'a>, choose: Choose<'_>) -> Result<Wante
         let chosen = sections(object, choose);
         for (code, relo) in relocations(object, &chosen) {
             let added = gathered.add(btf, relo);
-            added.map_err(|source| failed(btf, code, relo, source))?;
+            added.map_err(|source| failed(object, btf, code, relo, source))?;
         }
     }
     Ok(gathered.wanted)
@@ -121,10 +121,11 @@ pub fn fit(
     // The same question is asked again and again: once per access of a field.
     let mut answers: Vec<((u32, StrOffset, u32), Resolution)> = Vec::new();
     let sections = object.code.iter().zip(&mut out.code).zip(&chosen);
-    for ((code, insns), _) in sections.filter(|(_, chosen)| **chosen) {
+    let sections = sections.enumerate().filter(|(_, (_, chosen))| **chosen);
+    for (index, ((code, insns), _)) in sections {
         for relo in &code.relocations {
             let insn = relo.insn_offset as usize / 8;
-            let failed = |source| failed(btf, code, relo, source);
+            let failed = |source| failed(object, btf, index, relo, source);
             let key = (relo.type_id.0, relo.access, relo.kind as u32);
             let known = answers.iter().position(|(k, _)| *k == key);
             let at = match known {
@@ -144,8 +145,9 @@ pub fn fit(
             };
             let patch = patch(insns, insn, resolution).map_err(failed)?;
             if let Some(report) = &mut report {
+                let (function, insn) = object.place(index, insn);
                 report(RelocationReport {
-                    section: code.section,
+                    function,
                     insn,
                     relo,
                     resolution,
@@ -195,10 +197,17 @@ pub fn describe(btf: &Btf<'_>, relo: &CoreRelo) -> String {
     }
 }
 
-fn failed(btf: &Btf<'_>, code: &Code<'_>, relo: &CoreRelo, source: RelocateError) -> FitError {
+fn failed(
+    object: &Object<'_>,
+    btf: &Btf<'_>,
+    code: usize,
+    relo: &CoreRelo,
+    source: RelocateError,
+) -> FitError {
+    let (function, insn) = object.place(code, relo.insn_offset as usize / 8);
     FitError {
-        section: code.section.into(),
-        insn: relo.insn_offset as usize / 8,
+        function: function.into(),
+        insn,
         what: describe(btf, relo),
         source,
     }
@@ -220,11 +229,8 @@ fn sections(object: &Object<'_>, choose: Choose<'_>) -> Vec<bool> {
 fn relocations<'o, 'a>(
     object: &'o Object<'a>,
     chosen: &'o [bool],
-) -> impl Iterator<Item = (&'o Code<'a>, &'o CoreRelo)> {
-    let sections = object
-        .code
-        .iter()
-        .zip(chosen)
-        .filter(|(_, chosen)| **chosen);
-    sections.flat_map(|(code, _)| code.relocations.iter().map(move |relo| (code, relo)))
+) -> impl Iterator<Item = (usize, &'o CoreRelo)> {
+    let sections = object.code.iter().zip(chosen).enumerate();
+    let sections = sections.filter(|(_, (_, chosen))| **chosen);
+    sections.flat_map(|(index, (code, _))| code.relocations.iter().map(move |r| (index, r)))
 }

@@ -91,15 +91,15 @@ fn of_enum(path: &str) -> &str {
     path.split_once(" = ").map_or(path, |(path, _)| path)
 }
 
-/// What btfly says: `SECTION: insn #N …`, counted from the start of the section.
-fn ours(lines: &[String], object: &Object<'_>) -> Log {
+/// What btfly says: `FUNCTION: insn #N …`.
+fn ours(lines: &[String]) -> Log {
     let mut log = Log::new();
     for line in lines {
-        let Some((section, rest)) = line.split_once(": insn #") else {
+        let Some((function, rest)) = line.split_once(": insn #") else {
             continue;
         };
         let (at, rest) = rest.split_once(' ').expect(line);
-        let entry = log.entry(place(object, section, at.parse().expect(line)));
+        let entry = log.entry((function.into(), at.parse().expect(line)));
         let told = entry.or_default();
         if let Some(path) = rest.strip_prefix("matching candidate ") {
             told.candidates.push(path.into());
@@ -120,16 +120,6 @@ fn ours(lines: &[String], object: &Object<'_>) -> Log {
         }
     }
     log
-}
-
-/// The function at a slot of a section, and how far from its start.
-fn place(object: &Object<'_>, section: &str, slot: usize) -> (String, usize) {
-    let code = object.code.iter().position(|code| code.section == section);
-    let code = code.expect(section);
-    let mut functions = object.functions.iter().filter(|f| f.code == code);
-    let function = functions.find(|f| (f.start..f.start + f.len).contains(&slot));
-    let function = function.expect("a function at each relocation");
-    (function.name.into(), slot - function.start)
 }
 
 /// All objects that the suite has.
@@ -181,7 +171,7 @@ fn each_relocation_is_told_and_made_as_by_bpftool() {
         };
         let name = path.to_str().unwrap();
         let done = run(&["run", name, "-v", "--duration", "0"]);
-        let (ours, theirs) = (ours(&done.stderr, &object), theirs(&bpftool(&path)));
+        let (ours, theirs) = (ours(&done.stderr), theirs(&bpftool(&path)));
         for (at, told) in &theirs {
             assert_eq!(
                 ours.get(at),
