@@ -27,6 +27,8 @@
 
 pub mod attach;
 pub mod btf;
+#[cfg(feature = "full")]
+pub mod check;
 pub mod elf;
 pub mod link;
 pub mod load;

@@ -20,7 +20,7 @@ Options of every tool and of run:
 pub struct Common {
     pub duration: Option<Duration>,
     pub verbose: bool,
-    btf: Option<String>,
+    btf: Vec<String>,
     /// For tests: features that are to count as missing.
     without: Vec<String>,
     as_kernel: Option<(u32, u32)>,
@@ -49,7 +49,7 @@ impl Common {
             match name {
                 "-v" | "--verbose" => common.verbose = true,
                 "--duration" => common.duration = Some(duration(&value()?)?),
-                "--btf" => common.btf = Some(value()?),
+                "--btf" => common.btf.push(value()?),
                 "--without" => common.without.extend(value()?.split(',').map(Into::into)),
                 "--as-kernel" => common.as_kernel = Some(version(&value()?)?),
                 _ => kept.push(arg),
@@ -62,7 +62,13 @@ impl Common {
     /// Where to take the kernel's types from, if that was said.
     #[cfg(feature = "full")]
     pub fn btf(&self) -> Option<&str> {
-        self.btf.as_deref()
+        self.btf.last().map(String::as_str)
+    }
+
+    /// Where to take the types of several kernels from.
+    #[cfg(feature = "full")]
+    pub fn btfs(&self) -> &[String] {
+        &self.btf
     }
 
     /// The kernel as these options want it seen.
@@ -78,7 +84,7 @@ impl Common {
         if let Some((major, minor)) = self.as_kernel {
             kernel.features.as_kernel(major, minor);
         }
-        if let Some(path) = &self.btf {
+        if let Some(path) = self.btf.last() {
             kernel.btf = BtfChoice::File(path.clone());
         }
         Ok(kernel)
@@ -123,7 +129,7 @@ mod tests {
         let (common, rest) = take(&["a", "--duration", "2s", "-x", "-v", "--btf=f", "--", "-v"]);
         assert_eq!(common.duration, Some(Duration::from_secs(2)));
         assert!(common.verbose);
-        assert_eq!(common.btf.as_deref(), Some("f"));
+        assert_eq!(common.btf, ["f"]);
         assert_eq!(rest, ["a", "-x", "--", "-v"]);
     }
 

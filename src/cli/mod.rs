@@ -2,6 +2,8 @@
 
 #[cfg(feature = "full")]
 mod btf;
+#[cfg(feature = "full")]
+mod check;
 mod common;
 #[cfg(feature = "full")]
 mod doctor;
@@ -44,6 +46,12 @@ const COMMANDS: &[Command] = &[
         name: "doctor",
         about: "say which sources of types this board has, and what to do where one is missing",
         run: doctor::run,
+    },
+    #[cfg(feature = "full")]
+    Command {
+        name: "check",
+        about: "say what becomes of objects on other kernels, without root and without them",
+        run: check::run,
     },
     Command {
         name: "list",

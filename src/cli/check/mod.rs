@@ -1,0 +1,267 @@
+//! `btfly check`: what becomes of objects on kernels that are not here.
+
+mod json;
+mod kernels;
+mod table;
+
+use btfly::check::{self, Checked, write_insns};
+use btfly::object::{ExternKind, Object};
+use btfly::relocate::{Known, RelocationReport};
+use btfly::target::{Address, Config, Symbols, TargetError, Wanted};
+use btfly::value::escape;
+
+use super::output::{self, say};
+use super::{Class, Common, Failure, parse, run::read_object};
+use kernels::{Candidate, Place};
+
+/// Say what becomes of objects on kernels that are not here: fits, degrades (what is missing), or
+/// fails (why). Nothing is loaded, and no root is needed. Each --btf names a kernel by a file with
+/// its types, many by a folder, or a kernel without by the word none; without --btf it is the one
+/// that runs here. Exit code 2 if anything fails.
+#[derive(argh::FromArgs)]
+struct Check {
+    /// the object files
+    #[argh(positional, arg_name = "OBJECT")]
+    objects: Vec<String>,
+
+    /// print each program's final instructions instead
+    #[argh(switch)]
+    insns: bool,
+
+    /// print one JSON document instead
+    #[argh(switch)]
+    json: bool,
+
+    /// take from folders only the kernel of this release
+    #[argh(option, arg_name = "RELEASE")]
+    release: Option<String>,
+
+    /// the kernel's symbols, as /proc/kallsyms has them
+    #[argh(option, arg_name = "FILE")]
+    kallsyms: Option<String>,
+
+    /// the kernel's configuration, plain or packed by gzip
+    #[argh(option, arg_name = "FILE")]
+    kconfig: Option<String>,
+}
+
+/// What became of an object on a kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Fits,
+    Degrades,
+    Fails,
+}
+
+/// An object and a kernel.
+struct Row<'r> {
+    object: &'r str,
+    kernel: &'r Candidate,
+    verdict: Verdict,
+    /// Why it fails.
+    why: Option<String>,
+    missing: Vec<String>,
+    unknown: Vec<String>,
+    /// Name, section and instructions of each program.
+    programs: Vec<(String, String, usize)>,
+}
+
+pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
+    let Some(check) = parse::<Check>("check", args)? else {
+        return Ok(());
+    };
+    if check.objects.is_empty() || (check.insns && check.json) {
+        return Err(Failure::usage(
+            "this takes the form: btfly check OBJECT… [--btf KERNEL]… [--insns | --json]",
+        ));
+    }
+    let mut files = Vec::new();
+    for path in &check.objects {
+        files.push((path.as_str(), read_object(path)?));
+    }
+    let objects = files
+        .iter()
+        .map(|(path, bytes)| (*path, Object::parse(bytes)));
+    // An object that can't be read fails on every kernel, and the others are looked at all the same.
+    let objects: Vec<(&str, Result<Object<'_>, String>)> = objects
+        .map(|(path, object)| (path, object.map_err(|error| error.to_string())))
+        .collect();
+    let facts = Facts::read(&check, &objects)?;
+    let kernels = kernels::find(common.btfs(), check.release.as_deref())?;
+    let several = objects.len() > 1 || kernels.len() > 1;
+    let mut rows = Vec::new();
+    for kernel in &kernels {
+        for (row, insns) in on(kernel, &objects, &facts, common.verbose) {
+            if check.insns {
+                if several {
+                    output::print(&format!("# {} {}\n", row.object, row.kernel.label))?;
+                }
+                output::print(&insns)?;
+            }
+            rows.push(row);
+        }
+    }
+    match (check.insns, check.json) {
+        (true, _) => {}
+        (false, true) => output::print(&json::document(&rows))?,
+        (false, false) => output::print(&table::table(&rows))?,
+    }
+    let failed = rows.iter().filter(|row| row.verdict == Verdict::Fails);
+    match failed.count() {
+        0 => Ok(()),
+        failed => Err(Failure::new(
+            Class::BadObject,
+            format!("{failed} of {} checks failed", rows.len()),
+        )),
+    }
+}
+
+/// What stands in for the rest of a kernel.
+struct Facts {
+    symbols: Option<Symbols>,
+    config: Option<Config>,
+}
+
+impl Facts {
+    fn read(
+        check: &Check,
+        objects: &[(&str, Result<Object<'_>, String>)],
+    ) -> Result<Facts, Failure> {
+        let failed = |error: TargetError| Failure::other(error.to_string());
+        let externs = objects.iter().flat_map(|(_, object)| object.iter());
+        let externs = externs.flat_map(|object| &object.externs);
+        let names = externs.filter(|of| of.kind == ExternKind::Address);
+        let names = names.map(|of| of.name);
+        let symbols = check
+            .kallsyms
+            .as_deref()
+            .map(|path| Symbols::read(path, names));
+        let config = check.kconfig.as_deref().map(Config::read);
+        Ok(Facts {
+            symbols: symbols.transpose().map_err(failed)?,
+            config: config.transpose().map_err(failed)?,
+        })
+    }
+}
+
+/// Holds every object against one kernel, whose types are read once for all.
+fn on<'r>(
+    kernel: &'r Candidate,
+    objects: &'r [(&'r str, Result<Object<'r>, String>)],
+    facts: &Facts,
+    verbose: bool,
+) -> Vec<(Row<'r>, String)> {
+    let mut all = Wanted::default();
+    for object in objects
+        .iter()
+        .filter_map(|(_, object)| object.as_ref().ok())
+    {
+        // One that does not fit its own types is told so below.
+        if let Ok(wanted) = check::wanted(object) {
+            all.extend(&wanted);
+        }
+    }
+    let types = kernel.types(&all);
+    let symbols = |name: &str| {
+        facts
+            .symbols
+            .as_ref()
+            .map_or(Address::None, |s| s.get(name))
+    };
+    let config = |name: &str| facts.config.as_ref()?.get(name);
+    let known = Known {
+        symbols: facts.symbols.is_some().then_some(&symbols),
+        config: facts.config.as_ref().map(|_| &config as _),
+    };
+    let look = |(path, object): &'r (&'r str, Result<Object<'r>, String>)| {
+        let mut row = Row {
+            object: path,
+            kernel,
+            verdict: Verdict::Fails,
+            why: None,
+            missing: Vec::new(),
+            unknown: Vec::new(),
+            programs: Vec::new(),
+        };
+        let object = match object {
+            Ok(object) => object,
+            Err(why) => return row.fails(why),
+        };
+        let types = match &types {
+            Ok(types) => &**types,
+            Err(why) => return row.fails(why),
+        };
+        if verbose {
+            say(format_args!("# {path} {}\n", kernel.label));
+        }
+        let report = &mut |made: &RelocationReport<'_>| {
+            if verbose {
+                say(format_args!("{made}"));
+            }
+        };
+        let checked = check::wanted(object).map_err(Into::into);
+        match checked.and_then(|_| check::check(object, types, known, report)) {
+            Ok(checked) => {
+                let insns = insns(object, &checked);
+                row.take(object, checked);
+                (row, insns)
+            }
+            Err(why) => row.fails(&why.to_string()),
+        }
+    };
+    objects.iter().map(look).collect()
+}
+
+fn insns(object: &Object<'_>, checked: &Checked) -> String {
+    let mut text = String::new();
+    for (program, linked) in object.programs.iter().zip(&checked.programs) {
+        write_insns(object, program, linked, &mut text);
+    }
+    match &checked.refused {
+        None => text.push_str("object ok\n"),
+        Some(why) => text.push_str(&fail(&why.to_string())),
+    }
+    text
+}
+
+/// The line that says why an object fails; its words may be those of a stranger's file.
+fn fail(why: &str) -> String {
+    let mut line = b"object fail ".to_vec();
+    escape(why.as_bytes(), &mut line);
+    line.push(b'\n');
+    String::from_utf8_lossy(&line).into_owned()
+}
+
+impl<'r> Row<'r> {
+    fn fails(mut self, why: &str) -> (Row<'r>, String) {
+        self.why = Some(why.into());
+        (self, fail(why))
+    }
+
+    fn take(&mut self, object: &Object<'_>, checked: Checked) {
+        self.why = checked.refused.map(|why| why.to_string());
+        self.verdict = match (&self.why, checked.missing.is_empty()) {
+            (Some(_), _) => Verdict::Fails,
+            (None, true) => Verdict::Fits,
+            (None, false) => Verdict::Degrades,
+        };
+        let programs = object.programs.iter().zip(&checked.programs);
+        let programs = programs.map(|(program, linked)| {
+            let (name, section) = (program.name.to_owned(), program.section.to_owned());
+            (name, section, linked.insns.len())
+        });
+        self.programs = programs.collect();
+        self.missing = checked.missing;
+        self.unknown = checked.unknown;
+    }
+}
+
+impl Verdict {
+    fn name(self) -> &'static str {
+        match self {
+            Verdict::Fits => "fits",
+            Verdict::Degrades => "degrades",
+            Verdict::Fails => "fails",
+        }
+    }
+}
