@@ -191,6 +191,20 @@ fn everything_that_is_missing_is_named_as_the_object_has_it() {
     assert_eq!(checked.missing, ["struct pt_regs.orig_x0"]);
 }
 
+#[test]
+fn maps_with_initial_values_are_referred_to_like_others() {
+    let filled = include_bytes!("../../prebuilt/arm64/tests/filled_maps.bpf.o");
+    let (lines, checked) = insns(filled, &NoTypes);
+    assert!(checked.missing.is_empty() && checked.refused.is_none());
+    for note in [" map=maps", " map=jumps"] {
+        assert_eq!(
+            lines.iter().filter(|l| l.ends_with(note)).count(),
+            1,
+            "{lines:#?}"
+        );
+    }
+}
+
 /// Counts what came of each damaged input, and how long the slowest took.
 #[derive(Default)]
 struct Tally {

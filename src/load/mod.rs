@@ -216,3 +216,69 @@ impl<'f> Memlock<'f> {
         }
     }
 }
+
+#[cfg(all(test, feature = "full"))]
+mod tests {
+    use super::*;
+
+    /// Why an object is not loaded, before any system call.
+    fn refusal(object: &[u8], choose: Choose<'_>) -> Option<String> {
+        let object = Object::parse(object).unwrap();
+        let refused = check_support(&object, choose).err()?;
+        Some(refused.to_string())
+    }
+
+    #[test]
+    fn what_can_be_described_and_not_loaded_is_refused_by_name() {
+        let externs = include_bytes!("../../prebuilt/arm64/tests/externs.bpf.o");
+        let filled = include_bytes!("../../prebuilt/arm64/tests/filled_maps.bpf.o");
+        let unknown = include_bytes!("../../prebuilt/arm64/tests/unknown_section.bpf.o");
+        let hello = include_bytes!("../../prebuilt/arm64/hello.bpf.o");
+        let auto = &|program: &Program<'_>| program.autoload;
+        let asked = &|program: &Program<'_>| !program.autoload;
+        for (object, choose, told) in [
+            (
+                &externs[..],
+                auto as Choose<'_>,
+                Some("program symbols: the kind fentry is not supported yet"),
+            ),
+            (
+                externs,
+                asked,
+                Some("program functions: the kind tp_btf is not supported yet"),
+            ),
+            (
+                filled,
+                auto,
+                Some("section .maps: maps with initial values are not supported yet"),
+            ),
+            (
+                unknown,
+                auto,
+                Some("program never: section 'no_such_kind/x' is not known"),
+            ),
+            (unknown, asked, None),
+            (hello, auto, None),
+        ] {
+            assert_eq!(refusal(object, choose).as_deref(), told);
+        }
+    }
+
+    #[test]
+    fn a_kind_that_can_not_be_attached_is_refused_by_name() {
+        let null = std::fs::File::open("/dev/null").unwrap();
+        let program = LoadedProgram {
+            name: "watch".into(),
+            hook: Hook::Other {
+                kind: "perf_event",
+                place: "",
+            },
+            fd: null.into(),
+        };
+        let features = Features::new();
+        let error = program.attach(&Attacher::new(&features)).err().unwrap();
+        let told = "program watch: attaching the kind perf_event is not supported yet";
+        assert_eq!(error.to_string(), told);
+        assert!(error.is_missing());
+    }
+}

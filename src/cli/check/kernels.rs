@@ -61,9 +61,13 @@ pub fn find(given: &[String], release: Option<&str>) -> Result<Vec<Candidate>, F
         }
     }
     if given.is_empty() {
+        let without = match Kernel::running().has_types() {
+            true => "",
+            false => " (no BTF)",
+        };
         found.push(Candidate {
             place: Place::Running,
-            label: kernel::release(),
+            label: [&*kernel::release(), without].concat(),
         });
     }
     // Two of one name are told apart by their paths.
