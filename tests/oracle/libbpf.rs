@@ -56,9 +56,10 @@ fn run(command: &mut Command) -> Output {
     output
 }
 
-/// What libbpf makes of an object with the types of a raw BTF file or an ELF file.
-pub fn listing(object: &Path, btf: &Path) -> Listing {
-    let output = run(Command::new(oracle()).args([btf, object]));
+/// What libbpf makes of an object with the types of a raw BTF file or an ELF file, and what else is
+/// known of that kernel.
+pub fn listing(object: &Path, btf: &Path, facts: &[&str]) -> Listing {
+    let output = run(Command::new(oracle()).args(facts).args([btf, object]));
     Listing::parse(&text(&output.stdout))
 }
 

@@ -1,12 +1,10 @@
 // Says what libbpf makes of an object on a kernel whose BTF is in a file, without a kernel:
-// every program's instructions as libbpf would send them.
+// every program's instructions as libbpf would send them, those in `?` sections too.
 //
 // usage: oracle [--log] [--kallsyms FILE] [--kconfig FILE] BTF OBJECT
 //        oracle --prove
 //
-// For each program, `prog NAME SLOTS`, a line for each slot, and `end`: 16 hex digits in memory order and
-// a note. `fn NAME` stands before the first slot of each function. What only a running kernel gives
-// (descriptors) is 0, and the note says what belongs there. --log adds libbpf's own messages to stderr.
+// The output is that of `btfly check --insns`; --log adds libbpf's own messages to stderr.
 //
 // No bpf(2) call can leave this program. It is linked statically with `--wrap=syscall`, so that
 // libbpf's calls end in __wrap_syscall below, which hands out descriptors of empty memory files; and
@@ -320,6 +318,9 @@ static void register_sections(void)
 	static const char *const sections[] = {
 		"tp_btf+", "fentry+", "fexit+", "fmod_ret+", "fentry.s+", "fexit.s+", "fmod_ret.s+",
 		"freplace+", "lsm+", "lsm.s+", "lsm_cgroup+", "iter+", "iter.s+",
+		// Newer than Debian 12's libbpf.
+		"uprobe.multi+", "uretprobe.multi+", "uprobe.session+", "kprobe.session+", "fsession+",
+		"tc/ingress", "tcx/egress", "netkit/primary", "netfilter", "cgroup/connect_unix",
 	};
 
 	for (size_t i = 0; i < COUNT(sections); i++)
