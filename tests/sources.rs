@@ -1,8 +1,9 @@
-//! Every source of kernel types, on real archives: those of BTFHub and of board kernels that lie
-//! beside a checkout, in `../shared`. Where they are not there, nothing is tested.
+//! Every source of kernel types, on the BTF of real kernels.
 
 #[path = "sources/counting.rs"]
 mod counting;
+#[path = "sources/kernels.rs"]
+mod kernels;
 #[path = "sources/whole.rs"]
 mod whole;
 
@@ -11,40 +12,17 @@ use std::time::Instant;
 
 use btfly::btf::{Btf, CoreRelo, RelocationKind};
 use btfly::object::Object;
-use btfly::relocate::{Answer, Minimal, RelocateError, Resolution, Resolver, resolve, wanted};
+use btfly::relocate::{
+    Answer, Minimal, RelocateError, Resolution, Resolver, Target, patch, resolve, wanted,
+};
 use btfly::target::{BtfChoice, Kernel, Wanted};
 
+use kernels::{KernelBtf, checkout, kernels};
 use whole::Whole;
 
-const ARCHIVES: [&str; 7] = [
-    "btfhub/android/a12-5.10-2022-06-arm64",
-    "btfhub/centos/8/aarch64/4.18.0-147.5.1.el8_1.aarch64",
-    "btfhub/debian/10/x86_64/4.19.0-24-cloud-amd64",
-    "btfhub/kylin/V10/aarch64/4.19.90-24.4.v2101.ky10.aarch64",
-    "btfhub/rock5b/rock5b-5.10-f9d1b1529-arm64",
-    "kernels/5.10-board",
-    "kernels/5.10-board-64k",
-];
-
-fn checkout() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// The archives that are there.
-fn archives() -> Vec<PathBuf> {
-    let shared = checkout().join("../shared");
-    let paths = ARCHIVES
-        .iter()
-        .map(|name| shared.join([name, ".btf.tar.xz"].concat()));
-    paths.filter(|path| path.exists()).collect()
-}
-
-/// What is in an archive, unpacked by tar and xz.
-fn unpacked(archive: &Path) -> Vec<u8> {
-    let mut tar = std::process::Command::new("tar");
-    let output = tar.arg("-xJOf").arg(archive).output().expect("tar");
-    assert!(output.status.success(), "{}", archive.display());
-    output.stdout
+/// The kernels whose BTF came in an archive, with that.
+fn archives() -> impl Iterator<Item = (PathBuf, KernelBtf)> {
+    kernels().filter_map(|btf| Some((btf.archive.clone()?, btf)))
 }
 
 /// Every prebuilt object that has relocations.
@@ -95,9 +73,8 @@ fn outcome(
 
 #[test]
 fn an_archive_gives_the_same_answers_as_its_contents_read_as_a_whole() {
-    for archive in archives() {
-        let bytes = unpacked(&archive);
-        let whole = Whole::new(&bytes);
+    for (archive, btf) in archives() {
+        let whole = Whole::new(&btf.bytes);
         for (name, object) in objects() {
             // Some are there to be refused.
             let Ok(object) = Object::parse(&object) else {
@@ -121,53 +98,74 @@ fn an_archive_gives_the_same_answers_as_its_contents_read_as_a_whole() {
     }
 }
 
-#[test]
-fn a_minimal_btf_answers_as_the_whole_one_does_and_is_small() {
-    let objects = objects();
-    let objects: Vec<_> = objects
-        .iter()
-        .filter_map(|(_, o)| Object::parse(o).ok())
-        .collect();
-    for archive in archives() {
-        let bytes = unpacked(&archive);
-        let whole = Whole::new(&bytes);
-        let mut minimal = Minimal::new(&whole);
-        for object in &objects {
-            let Some((btf, _)) = asked(object) else {
+/// The instructions of an object as they are patched for a kernel, section by section. Numbers of
+/// types are another BTF's own: what they are patched into stays as it is.
+fn patched(object: &Object<'_>, types: &dyn Target) -> Vec<Vec<[u8; 8]>> {
+    let btf = object.btf.as_ref().unwrap();
+    let mut resolver = Resolver::new(btf, types);
+    let sections = object.code.iter().map(|code| {
+        let mut insns = code.insns.clone();
+        for relo in &code.relocations {
+            let resolution = resolver.resolve(relo);
+            let Ok(resolution) = resolution else {
                 continue;
             };
+            if relo.kind != RelocationKind::TypeIdTarget {
+                patch(&mut insns, relo.insn_offset as usize / 8, &resolution).unwrap();
+            }
+        }
+        insns.into_iter().map(|insn| insn.bytes()).collect()
+    });
+    sections.collect()
+}
+
+/// Picks out what some objects need of a kernel's BTF.
+fn minimal(whole: &Whole<'_>, objects: &[Object<'_>]) -> Vec<u8> {
+    let mut minimal = Minimal::new(whole);
+    for object in objects {
+        if let Some((btf, _)) = asked(object) {
             let relos: Vec<CoreRelo> = relocations(object).copied().collect();
             minimal.keep(&btf, &relos).unwrap();
         }
-        let small = minimal.finish().unwrap();
-        println!(
-            "{}: {} of {} bytes",
-            archive.display(),
-            small.len(),
-            bytes.len()
-        );
-        assert!(small.len() < 4096);
-        let small = Whole::new(&small);
-        for object in &objects {
-            let Some((btf, _)) = asked(object) else {
-                continue;
-            };
-            let mut by_whole = Resolver::new(&btf, &whole);
-            let mut by_small = Resolver::new(&btf, &small);
-            for relo in relocations(object) {
-                let (expected, found) = (by_whole.resolve(relo), by_small.resolve(relo));
-                // Numbers of types are another BTF's own.
-                if relo.kind != RelocationKind::TypeIdTarget {
-                    assert_eq!(
-                        outcome(found),
-                        outcome(expected),
-                        "{relo:?}: {}",
-                        archive.display()
-                    );
+    }
+    minimal.finish().unwrap()
+}
+
+#[test]
+fn a_minimal_btf_gives_the_same_bytes_as_the_whole_one_and_is_small() {
+    let objects = objects();
+    let of = |tool: bool| -> Vec<Object<'_>> {
+        let wanted = |name: &str| !tool || tools().contains(&name.to_owned());
+        let objects = objects.iter().filter(|(name, _)| wanted(name));
+        objects.filter_map(|(_, o)| Object::parse(o).ok()).collect()
+    };
+    for kernel in kernels() {
+        let whole = Whole::new(&kernel.bytes);
+        for (what, objects, most) in [("tools", of(true), 1024), ("all objects", of(false), 4096)] {
+            let small = minimal(&whole, &objects);
+            let (len, of) = (small.len(), kernel.bytes.len());
+            println!("{}: {what}: {len} of {of} bytes", kernel.name);
+            assert!(len <= most, "{len} bytes");
+            let small = Whole::new(&small);
+            for object in objects.iter().filter(|object| asked(object).is_some()) {
+                let slots = |types| patched(object, types).into_iter().flatten();
+                for (slot, (found, expected)) in slots(&small).zip(slots(&whole)).enumerate() {
+                    assert_eq!(found, expected, "{}: slot {slot}", kernel.name);
                 }
             }
         }
     }
+}
+
+/// The files of the tools that are built in.
+fn tools() -> Vec<String> {
+    let folder = checkout().join("prebuilt/arm64");
+    let names = std::fs::read_dir(folder).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    // The example is the only object there that is no tool.
+    names
+        .filter(|name| name.ends_with(".bpf.o") && name != "hello.bpf.o")
+        .collect()
 }
 
 /// A file of raw BTF that is gone when the test ends, whatever it says.
@@ -222,10 +220,9 @@ fn relocate(object: &Object<'_>, from: &Path) -> usize {
 fn relocation_takes_256_kib_and_two_passes_for_any_object_and_kernel() {
     const MOST: usize = 256 << 10;
     let objects = objects();
-    for archive in archives() {
-        let bytes = unpacked(&archive);
-        let raw = Raw::new("memory", &bytes);
-        let kernel = archive.file_name().unwrap().to_string_lossy();
+    for kernel in kernels() {
+        let (name_of_kernel, bytes) = (&kernel.name, &kernel.bytes);
+        let raw = Raw::new("memory", bytes);
         for (name, object) in &objects {
             let Ok(object) = Object::parse(object) else {
                 continue;
@@ -239,18 +236,18 @@ fn relocation_takes_256_kib_and_two_passes_for_any_object_and_kernel() {
             let read = bytes_read().zip(before).map(|(now, before)| now - before);
             let percent = read.map(|read| read * 100 / bytes.len() as u64);
             println!(
-                "{kernel}: {name}: {answers} answers, {} KiB, {} us, {} % of {} bytes read",
+                "{name_of_kernel}: {name}: {answers} answers, {} KiB, {} us, {} % of {} bytes read",
                 peak.div_ceil(1024),
                 time.as_micros(),
                 percent.map_or("?".into(), |percent| percent.to_string()),
                 bytes.len()
             );
             assert!(answers > 0);
-            assert!(peak <= MOST, "{kernel}: {name}: {peak} bytes");
+            assert!(peak <= MOST, "{name_of_kernel}: {name}: {peak} bytes");
             // One pass over the names and one over the types read each byte once. What comes on top
             // are single records; where each struct is there hundreds of times, many.
-            let deduplicated = !archive.to_string_lossy().contains("centos");
-            assert!(!deduplicated || percent.is_none_or(|percent| percent <= 110));
+            let few = percent.is_none_or(|percent| percent <= 110);
+            assert!(few || !kernel.is_deduplicated(), "{name_of_kernel}: {name}");
         }
     }
 }
@@ -262,7 +259,7 @@ fn unpacking_takes_the_window_of_xz_and_gives_it_back() {
         .find(|(name, _)| name == "hello.bpf.o")
         .unwrap();
     let object = Object::parse(&hello).unwrap();
-    for archive in archives() {
+    for (archive, _) in archives() {
         // `xz -6` packs with a window of 8 MiB; the reader's grows by doubling up to it.
         let (_, peak) = counting::peak(|| relocate(&object, &archive));
         println!("{}: {} KiB", archive.display(), peak.div_ceil(1024));
