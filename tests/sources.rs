@@ -157,6 +157,40 @@ fn a_minimal_btf_gives_the_same_bytes_as_the_whole_one_and_is_small() {
     }
 }
 
+#[test]
+fn a_folder_of_btf_becomes_one_of_minimal_btf_with_the_same_layout() {
+    let made = |args: &[&str]| {
+        let mut btfly = std::process::Command::new(env!("CARGO_BIN_EXE_btfly"));
+        let done = btfly.args(["btf", "min", "--tools"]).args(args).output();
+        let done = done.unwrap();
+        assert!(
+            done.status.success(),
+            "{}",
+            String::from_utf8_lossy(&done.stderr)
+        );
+    };
+    let folder = std::env::temp_dir().join(format!("btfly-folder-{}", std::process::id()));
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    for (archive, btf) in archives().filter(|(_, btf)| btf.bytes.len() < 5_000_000) {
+        let name = &btf.name;
+        std::fs::create_dir_all(folder.join("hub/id/1/arm64")).unwrap();
+        std::fs::write(folder.join("hub/README"), "text").unwrap();
+        std::fs::write(folder.join("hub/id/1/arm64/a.btf"), &btf.bytes).unwrap();
+        std::fs::copy(&archive, folder.join("hub/b.btf.tar.xz")).unwrap();
+        made(&["--btf", &path("hub"), "-o", &path("small")]);
+        made(&["--btf", archive.to_str().unwrap(), "-o", &path("one")]);
+        let one = std::fs::read(folder.join("one")).unwrap();
+        for file in ["small/id/1/arm64/a.btf", "small/b.btf"] {
+            assert!(
+                std::fs::read(folder.join(file)).unwrap() == one,
+                "{name}: {file}"
+            );
+        }
+        assert_eq!(std::fs::read_dir(folder.join("small")).unwrap().count(), 2);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}
+
 /// The files of the tools that are built in.
 fn tools() -> Vec<String> {
     let folder = checkout().join("prebuilt/arm64");

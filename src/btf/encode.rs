@@ -3,6 +3,8 @@
 //! For the types that this program makes up itself (of tracefs formats) and for those that it picks
 //! out of a larger BTF. Names and records that are there already are not written again.
 
+#[cfg(feature = "full")]
+use super::Btf;
 use super::{Kind, TypeId};
 
 /// Types on their way to bytes.
@@ -42,6 +44,42 @@ impl Default for Encoder {
 }
 
 impl Encoder {
+    /// Types that go on behind those of `btf`, which keep their numbers and names.
+    #[cfg(feature = "full")]
+    pub fn behind(btf: &Btf<'_>) -> Encoder {
+        let end = btf.layout().types_at + btf.layout().types_len;
+        let record = |id: TypeId| {
+            let start = btf.record_at(id).unwrap_or(end);
+            let next = btf.record_at(TypeId(id.0 + 1)).unwrap_or(end);
+            let bytes = btf.data().get(start..next).unwrap_or_default();
+            let (words, _) = bytes.as_chunks::<4>();
+            words.iter().map(|word| u32::from_le_bytes(*word)).collect()
+        };
+        Encoder {
+            records: btf.ids().map(record).collect(),
+            strings: btf.strings().to_vec(),
+            names: Vec::new(),
+        }
+    }
+
+    /// Takes the names away from some of the first `count` records: they can be referred to, but no
+    /// longer be found.
+    #[cfg(feature = "full")]
+    pub fn hide(&mut self, count: usize, which: &dyn Fn(Kind, &str) -> bool) {
+        for words in self.records.iter_mut().take(count) {
+            let [name, info, ..] = &mut **words else {
+                continue;
+            };
+            let text = self.strings.get(*name as usize..).unwrap_or_default();
+            let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+            let text = core::str::from_utf8(text).unwrap_or_default();
+            let kind = Kind::from_number((*info >> 24) as u8 & 0x1f);
+            if kind.is_some_and(|kind| which(kind, text)) {
+                *name = 0;
+            }
+        }
+    }
+
     /// The offset of `name` in the string section, where it is put if it is not there yet.
     pub fn name(&mut self, name: &str) -> u32 {
         if name.is_empty() {

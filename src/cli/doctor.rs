@@ -89,6 +89,13 @@ impl Findings {
             let found = found.as_ref();
             row("vmlinux", &found.map_or_else(|e| e.to_string(), describe));
         }
+        let (count, own) = survey.built_in;
+        let built_in = match (count, own) {
+            (0, _) => "no BTF".into(),
+            (_, Some(own)) => [own, ", for the objects that it was made for"].concat(),
+            (_, None) => [&*count.to_string(), " kernels, and not this one"].concat(),
+        };
+        row("built in", &built_in);
         row(
             "BTFHub's name",
             &[&*survey.names.join(" or "), " (.btf, .btf.tar.xz)"].concat(),
@@ -141,7 +148,7 @@ impl Findings {
         }
         let types = match &self.named {
             Some(named) => named.is_ok(),
-            None => self.survey.types().is_some(),
+            None => self.survey.types().is_some() || self.survey.built_in.1.is_some(),
         };
         if !types {
             let name = self.survey.names.first().map_or("", String::as_str);

@@ -54,7 +54,8 @@ impl Kernel {
         }
     }
 
-    /// Whether there are types to relocate against at all.
+    /// Whether there are types to relocate against at all: those of a kernel, and not the few of them
+    /// that may be known without its BTF.
     pub fn has_types(&self) -> bool {
         match &self.btf {
             BtfChoice::Running => self.source().is_ok_and(|source| source.is_some()),
@@ -66,8 +67,9 @@ impl Kernel {
     /// its modules where it lacks some.
     ///
     /// # Errors
-    /// BTF that can't be read. A kernel without BTF is no error: with the feature `full`, what tracefs
-    /// and the architecture say of tracepoints and registers is known then, and without it nothing.
+    /// BTF that can't be read. A kernel without BTF is no error: with the feature `full`, what was built
+    /// in for it is known then, and what tracefs and the architecture say of tracepoints and registers;
+    /// without it nothing.
     pub fn types(&self, wanted: &Wanted<'_>) -> Result<TypeSource, TargetError> {
         let Some((source, len, from, strings)) = self.source()? else {
             return Ok(more::without_btf(wanted));

@@ -49,6 +49,7 @@ fn a_doctor_says_what_a_board_has() {
     let (rows, advice) = rows(&done);
     let release = release();
     assert_eq!(rows["kernel"], [&*release, ", aarch64"].concat());
+    assert_eq!(rows["built in"], "no BTF");
     assert_eq!(rows["vmlinux"], "in none of the 8 usual places");
     assert_eq!(
         rows["BTFHub's name"],

@@ -18,9 +18,14 @@ const MISSING: i32 = 3;
 
 /// The full build where the kernel's own BTF is hidden, or is not there.
 fn blind(board: &Board, args: &[&str]) -> Command {
+    blindfold(board, full(), args)
+}
+
+/// A command where the kernel's own BTF is hidden, or is not there.
+pub fn blindfold(board: &Board, command: Command, args: &[&str]) -> Command {
     let mut command = match board.has_btf() {
-        true => hide_btf(full()),
-        false => full(),
+        true => hide_btf(command),
+        false => command,
     };
     command.args(args);
     command
@@ -33,7 +38,7 @@ pub fn end(mut command: Command, args: &[&str]) -> Done {
 }
 
 /// Starts a command and waits until everything is attached.
-fn begin(command: Command) -> Watch {
+pub fn begin(command: Command) -> Watch {
     let watch = Watch::spawn(command);
     watch.header();
     watch
@@ -219,7 +224,7 @@ fn a_folder_gives_each_kernel_its_own() {
 
 /// What traced.bpf.o says of a system call and a program that is started; places and sizes of the
 /// fields that it read, by kind.
-fn traced(command: Command) -> Vec<(i64, i64, i64)> {
+pub fn traced(command: Command) -> Vec<(i64, i64, i64)> {
     let watch = begin(command);
     let header = watch.header();
     let table = Table::new(&header);

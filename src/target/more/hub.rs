@@ -31,9 +31,9 @@ pub(super) fn vmlinux() -> impl Iterator<Item = String> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct KernelName {
     /// ID and VERSION_ID of /etc/os-release.
-    distribution: Option<(String, String)>,
-    machine: String,
-    release: String,
+    pub distribution: Option<(String, String)>,
+    pub machine: String,
+    pub release: String,
 }
 
 impl KernelName {
@@ -54,16 +54,21 @@ impl KernelName {
         }
     }
 
+    /// Whether a folder of this name is for its machine. BTFHub has both names for one, by distribution.
+    pub fn is_machine(&self, name: &str) -> bool {
+        self.machine == name || self.other_machine() == Some(name)
+    }
+
+    fn other_machine(&self) -> Option<&'static str> {
+        (self.machine == "aarch64").then_some("arm64")
+    }
+
     /// Where its BTF may be below a folder, without the ending.
     pub fn places(&self) -> Vec<String> {
         let mut places = Vec::new();
         if let Some((id, version)) = &self.distribution {
-            // BTFHub has both names for one machine, by distribution.
-            let other = match self.machine.as_str() {
-                "aarch64" => Some("arm64"),
-                _ => None,
-            };
-            for machine in [Some(self.machine.as_str()), other].into_iter().flatten() {
+            let machines = [Some(self.machine.as_str()), self.other_machine()];
+            for machine in machines.into_iter().flatten() {
                 places.push([id, version, machine, &self.release].join("/"));
             }
         }

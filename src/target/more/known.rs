@@ -3,7 +3,7 @@
 //!
 //! What is known is written as a small BTF, and relocated against like any other.
 
-use crate::btf::{Encoder, Kind, TypeId};
+use crate::btf::{Btf, Encoder, Kind, TypeId, essential_name};
 use crate::sys::kernel;
 use crate::sys::tracefs::Tracefs;
 use crate::target::Wanted;
@@ -41,11 +41,13 @@ fn event(class: &str) -> &str {
     known.map_or(class, |(_, event)| event)
 }
 
-/// A BTF of those wanted types that are known without one. `None`: there are none.
-pub(super) fn types(wanted: &Wanted<'_>) -> Option<Vec<u8>> {
+/// A BTF of those wanted types that are known without one, behind those of `base`. They stand in the
+/// place of what `base` has of the same name, which may lack fields: nobody needed them there. `None`:
+/// there are none.
+pub(super) fn types(wanted: &Wanted<'_>, base: Option<&Btf<'_>>) -> Option<Vec<u8>> {
     let machine = kernel::machine();
     let tracefs = std::cell::OnceCell::new();
-    gather(wanted, &machine, &|event| {
+    gather(wanted, base, &machine, &|event| {
         tracefs
             .get_or_init(Tracefs::find)
             .as_ref()?
@@ -55,16 +57,19 @@ pub(super) fn types(wanted: &Wanted<'_>) -> Option<Vec<u8>> {
 
 fn gather(
     wanted: &Wanted<'_>,
+    base: Option<&Btf<'_>>,
     machine: &str,
     format_of: &dyn Fn(&str) -> Option<Vec<u8>>,
 ) -> Option<Vec<u8>> {
-    let mut out = Encoder::default();
+    let mut out = base.map_or_else(Encoder::default, Encoder::behind);
+    let before = out.len();
     let structs = wanted
         .roots()
         .filter(|(_, kinds)| kinds & kind_bit(Kind::Struct) != 0);
     for (name, _) in structs {
+        let count = out.len();
         match (name, machine) {
-            ("pt_regs" | "user_pt_regs", "aarch64") => arm64_registers(&mut out),
+            ("pt_regs" | "user_pt_regs", "aarch64") => arm64_registers(&mut out, name),
             ("pt_regs", "x86_64") => x86_registers(&mut out),
             _ => {
                 let Some(class) = name.strip_prefix("trace_event_raw_") else {
@@ -76,8 +81,13 @@ fn gather(
                 }
             }
         }
+        if out.len() > count {
+            out.hide(before, &|kind, known| {
+                kind == Kind::Struct && essential_name(known) == name
+            });
+        }
     }
-    (!out.is_empty()).then(|| out.bytes())
+    (out.len() > before).then(|| out.bytes())
 }
 
 /// The struct of a tracepoint's record: the common header as `ent`, its own fields, and `__data`
@@ -125,7 +135,7 @@ fn field_type(out: &mut Encoder, field: &FormatField) -> TypeId {
 /// `struct user_pt_regs` of arch/arm64/include/uapi/asm/ptrace.h, and the front of `struct pt_regs`
 /// of arch/arm64/include/asm/ptrace.h, which is the same on every kernel. How long that one is
 /// depends on the kernel: 0 says that it is not known.
-fn arm64_registers(out: &mut Encoder) {
+fn arm64_registers(out: &mut Encoder, name: &str) {
     let u64_type = out.int("", 8, false);
     let registers = [
         ("regs", out.array(u64_type, 31), 0),
@@ -134,6 +144,9 @@ fn arm64_registers(out: &mut Encoder) {
         ("pstate", u64_type, 264),
     ];
     let user = out.structure("user_pt_regs", 272, &registers);
+    if name == "user_pt_regs" {
+        return;
+    }
     let [regs, sp, pc, pstate] = registers;
     let syscall = out.int("", 4, true);
     let behind = [
@@ -166,7 +179,7 @@ fn x86_registers(out: &mut Encoder) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::btf::{Btf, Types};
+    use crate::btf::Types;
 
     const HEADER: &str = "\tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;\n\
         \tfield:unsigned char common_flags;\toffset:2;\tsize:1;\tsigned:0;\n\
@@ -178,7 +191,7 @@ mod tests {
         for name in names {
             wanted.root(name, Kind::Struct);
         }
-        gather(&wanted, machine, &|event| {
+        gather(&wanted, None, machine, &|event| {
             let fields = match event {
                 "sys_enter" => {
                     "field:long id;\toffset:8;\tsize:8;\tsigned:1;\n\
@@ -278,5 +291,41 @@ mod tests {
             );
         }
         assert_eq!(known(&["pt_regs"], "riscv64"), None);
+    }
+
+    #[test]
+    fn types_that_are_known_take_the_place_of_those_that_were_built_in() {
+        let mut base = Encoder::default();
+        let long = base.int("long", 8, true);
+        base.structure("task_struct", 64, &[("pid", long, 56)]);
+        let sp = [("sp", long, 248)];
+        let registers = base.structure("user_pt_regs___built_in", 272, &sp);
+        base.structure("other", 272, &[("registers", registers, 0)]);
+        let base = base.bytes();
+        let base = Btf::parse(&base).unwrap();
+        let mut wanted = Wanted::default();
+        for name in [
+            "task_struct",
+            "trace_event_raw_sched_wakeup_template",
+            "user_pt_regs",
+        ] {
+            wanted.root(name, Kind::Struct);
+        }
+        let format_of = |event: &str| (event == "sched_wakeup").then(|| HEADER.into());
+        let bytes = gather(&wanted, Some(&base), "aarch64", &format_of).unwrap();
+        let btf = Btf::parse(&bytes).unwrap();
+        assert_eq!(members(&btf, "task_struct"), list(&[("pid", 56, 8)]));
+        assert_eq!(members(&btf, "other"), list(&[("registers", 0, 272)]));
+        assert_eq!(btf.find(Kind::Struct, "user_pt_regs___built_in"), None);
+        assert_eq!(members(&btf, "user_pt_regs").len(), 4);
+        let expected = [("ent", 0, 8), ("__data", 8, 0)];
+        assert_eq!(
+            members(&btf, "trace_event_raw_sched_wakeup_template"),
+            list(&expected)
+        );
+        // Nothing to add: the one that was built in will do.
+        let mut wanted = Wanted::default();
+        wanted.root("task_struct", Kind::Struct);
+        assert_eq!(gather(&wanted, Some(&base), "aarch64", &format_of), None);
     }
 }

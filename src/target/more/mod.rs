@@ -2,6 +2,7 @@
 //! strictly need, and `slim.rs` leaves out.
 
 mod config;
+mod embedded;
 mod hub;
 mod known;
 mod modules;
@@ -13,6 +14,7 @@ mod xz;
 use super::kernel::{Extent, TypeSource};
 use super::source::{Source, Strings};
 use super::{TargetError, Wanted, WindowedBtf};
+use crate::btf::Btf;
 use crate::sys::file;
 
 pub use config::Config;
@@ -42,16 +44,29 @@ pub(super) fn installed() -> Option<(Source<'static>, u64, String)> {
     })
 }
 
-/// What is known of a kernel without BTF.
+/// What is known of a kernel without BTF: what was built in for it, and of types that this lacks, what
+/// tracefs and the architecture tell.
 pub(super) fn without_btf(wanted: &Wanted<'_>) -> TypeSource {
-    let known = known::types(wanted).and_then(|bytes| {
-        let len = bytes.len() as u64;
-        WindowedBtf::gather_as(Source::Owned(bytes), len, wanted, Strings::Apart).ok()
+    let built_in = embedded::find();
+    let btf = built_in.and_then(|(_, bytes)| Btf::parse(bytes).ok());
+    let known = known::types(wanted, btf.as_ref());
+    let from = match built_in {
+        Some((name, _)) => ["the BTF built in for ", name].concat(),
+        None => "the kernel's tracefs formats".into(),
+    };
+    let source = match (known, built_in) {
+        (Some(known), _) => Some(Source::Owned(known)),
+        (None, Some((_, bytes))) => Some(Source::Memory(bytes)),
+        (None, None) => None,
+    };
+    let types = source.and_then(|source| {
+        let len = source.bytes().map_or(0, <[u8]>::len) as u64;
+        WindowedBtf::gather_as(source, len, wanted, Strings::Apart).ok()
     });
-    match known {
+    match types {
         Some(types) => TypeSource {
             types: Box::new(types),
-            from: Some("the kernel's tracefs formats".into()),
+            from: Some(from),
             extent: Extent::Parts,
         },
         None => TypeSource::none(),

@@ -3,7 +3,7 @@
 use rustix::io::Errno;
 
 use super::hub::{self, KernelName};
-use super::modules;
+use super::{embedded, modules};
 use crate::sys::tracefs::Tracefs;
 use crate::target::TargetError;
 use crate::target::source::Source;
@@ -30,6 +30,8 @@ pub struct Survey {
     pub installed: Vec<Result<Found, TargetError>>,
     /// In how many places they were looked for.
     pub places: usize,
+    /// How many kernels' BTF is built into this binary, and what that of this kernel is called there.
+    pub built_in: (usize, Option<&'static str>),
     /// Where its BTF would be in a folder laid out like BTFHub's, without the ending; the best first.
     pub names: Vec<String>,
     /// Where tracefs is mounted, and whether it tells the format of a tracepoint.
@@ -66,6 +68,7 @@ impl Survey {
             modules: modules::count(),
             installed,
             places,
+            built_in: (embedded::count(), embedded::find().map(|(name, _)| name)),
             names: KernelName::running().places(),
             tracefs,
         }
