@@ -30,16 +30,12 @@ pub enum LoadError {
     #[error(transparent)]
     Relocation(#[from] FitError),
     /// A program uses a field or type that this kernel lacks.
-    #[error(
-        "program {program}: {function}, instruction {insn}: needs {what}, which {from} does not have"
-    )]
+    #[error("program {program}: {place}: needs {what}, which {from} does not have")]
     Missing {
         /// The program.
         program: String,
-        /// The function in it.
-        function: String,
-        /// Slot in that function.
-        insn: usize,
+        /// The function in it, the slot in that function, and the source line where it is known.
+        place: String,
         /// The field, enumerator or type.
         what: String,
         /// Whose types were asked.

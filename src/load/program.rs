@@ -165,7 +165,6 @@ impl<'l, 'a> Loader<'l, 'a> {
         linked.insns.get(insn).filter(|i| i.imm == POISON)?;
         let origin = linked.origin(self.object, insn)?;
         let code = self.object.code.get(origin.code)?;
-        let function = self.object.functions.get(origin.function)?;
         let here = |r: &&CoreRelo| r.insn_offset as usize / 8 == origin.slot;
         let relo = code.relocations.iter().find(here)?;
         let btf = self.object.btf.as_ref()?;
@@ -173,8 +172,7 @@ impl<'l, 'a> Loader<'l, 'a> {
         Some(match &self.relocated.from {
             Some(from) if known => LoadError::Missing {
                 program: program.name.into(),
-                function: function.name.into(),
-                insn: origin.slot - function.start,
+                place: self.place_of(origin.code, origin.slot),
                 what: describe(btf, relo),
                 from: from.clone(),
             },
@@ -183,6 +181,15 @@ impl<'l, 'a> Loader<'l, 'a> {
                 types: self.types_needed(linked),
             },
         })
+    }
+
+    /// A slot of a section in words.
+    fn place_of(&self, code: usize, slot: usize) -> String {
+        let (function, insn) = self.object.place(code, slot);
+        match self.object.source_line(code, slot) {
+            Some(line) => format!("{function}, instruction {insn} ({line})"),
+            None => format!("{function}, instruction {insn}"),
+        }
     }
 
     /// Whether the type that a relocation starts from is not known here.

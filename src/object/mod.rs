@@ -27,7 +27,7 @@ pub use hook::{Hook, KNOWN_SECTIONS, ProgramKind};
 pub use insn::{Insn, op};
 pub use maps::{DataKind, MapKind, MapSpec, Pinning};
 
-use crate::btf::{Btf, BtfExt};
+use crate::btf::{Btf, BtfExt, StrOffset};
 
 /// An object file, read and understood, borrowed from its bytes.
 #[derive(Debug)]
@@ -79,6 +79,21 @@ impl<'a> Object<'a> {
             Some(function) => (function.name, insn - function.start),
             None => (self.code.get(code).map_or("", |c| c.section), insn),
         }
+    }
+
+    /// The source line of slot `insn` of a section, as `file.c:12`, where the object says.
+    pub fn source_line(&self, code: usize, insn: usize) -> Option<String> {
+        let btf = self.btf.as_ref()?;
+        let lines = self.ext.line_info.of(btf, self.code.get(code)?.section);
+        // Instruction, file, text, and line and column in one word: of the records up to the
+        // instruction, the last.
+        let words = lines.filter_map(|record| record.as_chunks::<4>().0.first_chunk::<4>());
+        let words = words.map(|words| words.map(u32::from_le_bytes));
+        let record = words.filter(|[at, ..]| *at as usize / 8 <= insn);
+        let [_, file, _, place] = record.max_by_key(|[at, ..]| *at)?;
+        let path = btf.str_at(StrOffset(file))?;
+        let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
+        Some(format!("{name}:{}", place >> 10))
     }
 
     /// The function that a program starts with.

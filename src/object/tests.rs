@@ -531,3 +531,24 @@ fn relocations_stand_at_instructions_that_can_hold_their_values() {
             .all(|c| c.relocations.is_empty())
     );
 }
+
+#[test]
+fn an_instruction_has_the_last_source_line_up_to_it() {
+    let object = Object::parse(RELO).unwrap();
+    let source = std::fs::read_to_string("bpf/tests/relo.bpf.c").unwrap();
+    let function = object.entry(&object.programs[0]).unwrap();
+    let line = |slot: usize| object.source_line(function.code, function.start + slot);
+    let number = |slot: usize| -> usize {
+        let line = line(slot).unwrap();
+        line.strip_prefix("relo.bpf.c:").unwrap().parse().unwrap()
+    };
+    // The lines of a function lie between its braces, and more than one of them made code.
+    let first = 1 + source.lines().position(|l| l.starts_with("int ")).unwrap();
+    let lines: Vec<usize> = (0..function.len).map(number).collect();
+    assert!(
+        lines.iter().all(|&line| line >= first),
+        "{first}: {lines:?}"
+    );
+    assert!(lines.iter().any(|&line| line > first), "{lines:?}");
+    assert_eq!(object.source_line(usize::MAX, 0), None);
+}

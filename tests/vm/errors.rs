@@ -98,7 +98,7 @@ fn a_field_that_the_kernel_lacks_is_named_with_its_program_and_instruction() {
             &[
                 "task_struct.no_such_field",
                 "read_missing_field",
-                "instruction 15",
+                "instruction 15 (missing_field.bpf.c:",
             ],
         ),
         false => done.failed(MISSING, &["task_struct", "read_missing_field", "BTF"]),
