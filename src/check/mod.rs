@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use crate::btf::{Btf, CoreRelo};
 use crate::link::{LinkError, Linked, link};
-use crate::object::{ExternKind, Hook, Object, ObjectError};
+use crate::object::{ExternKind, Hook, Object, ObjectError, Program};
 use crate::relocate::{
     Answer, ExternError, FitError, Fitted, Found, Known, Patch, RelocationReport, Resolution,
     Target, externs, externs_wanted, fit, names_wanted,
@@ -32,11 +32,9 @@ pub enum CheckError {
     Link(#[from] LinkError),
 }
 
-/// An object as a kernel would get it.
+/// What a check found.
 #[derive(Debug, Default)]
 pub struct Checked {
-    /// Its programs put together, in the order of [`Object::programs`], those in `?` sections too.
-    pub programs: Vec<Linked>,
     /// What it asks for and the kernel does not have, in the object's words, each once: instructions
     /// that were poisoned, existence that was denied, weak externs. The programs load if they get by
     /// without.
@@ -59,7 +57,9 @@ pub fn wanted<'a>(object: &Object<'a>) -> Result<Wanted<'a>, FitError> {
 }
 
 /// Fits every program of `object` to a kernel with the types `target`, of which else `known` is
-/// known. `report` hears of each relocation.
+/// known. `report` hears of each relocation, and `linked` gets each program as it would be sent, in
+/// the order of [`Object::programs`], those in `?` sections too: together they may be much larger
+/// than the object.
 ///
 /// # Errors
 /// The first thing for which the object can't be loaded.
@@ -68,6 +68,7 @@ pub fn check(
     target: &dyn Target,
     known: Known<'_>,
     report: &mut dyn FnMut(&RelocationReport<'_>),
+    linked: &mut dyn FnMut(&Program<'_>, &Linked),
 ) -> Result<Checked, CheckError> {
     let mut checked = Checked::default();
     let mut each = |made: RelocationReport<'_>| {
@@ -101,7 +102,7 @@ pub fn check(
         if program.autoload && program.hook == Hook::Unknown && checked.refused.is_none() {
             checked.refused = Some(program.unknown_section());
         }
-        checked.programs.push(link(object, &fitted, program)?);
+        linked(program, &link(object, &fitted, program)?);
     }
     Ok(checked)
 }

@@ -5,7 +5,8 @@ mod kernels;
 mod table;
 
 use btfly::check::{self, Checked, write_insns};
-use btfly::object::{ExternKind, Object};
+use btfly::link::Linked;
+use btfly::object::{ExternKind, Object, Program};
 use btfly::relocate::{Known, RelocationReport};
 use btfly::target::{Address, Config, Symbols, TargetError, Wanted};
 use btfly::value::escape;
@@ -88,17 +89,23 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
         .collect();
     let facts = Facts::read(&check, &objects)?;
     let kernels = kernels::find(common.btfs(), check.release.as_deref())?;
-    let several = objects.len() > 1 || kernels.len() > 1;
+    let mut listing = Listing {
+        wanted: check.insns,
+        heads: objects.len() > 1 || kernels.len() > 1,
+        failed: None,
+    };
     let mut rows = Vec::new();
     for kernel in &kernels {
-        for (row, insns) in on(kernel, &objects, &facts, common.verbose) {
-            if check.insns {
-                if several {
-                    output::print(&format!("# {} {}\n", row.object, row.kernel.label))?;
-                }
-                output::print(&insns)?;
-            }
-            rows.push(row);
+        on(
+            kernel,
+            &objects,
+            &facts,
+            common.verbose,
+            &mut listing,
+            &mut rows,
+        );
+        if let Some(failed) = listing.failed.take() {
+            return Err(failed);
         }
     }
     match (check.insns, check.json) {
@@ -144,13 +151,52 @@ impl Facts {
     }
 }
 
+/// The output of `--insns`, printed as it comes.
+struct Listing {
+    wanted: bool,
+    /// Say which object on which kernel.
+    heads: bool,
+    failed: Option<Failure>,
+}
+
+impl Listing {
+    fn head(&mut self, object: &str, kernel: &Candidate) {
+        if self.heads {
+            self.print(&format!("# {} {}\n", plain(object), plain(&kernel.label)));
+        }
+    }
+
+    /// The line that says whether an object can be loaded.
+    fn end(&mut self, why: Option<&str>) {
+        match why {
+            None => self.print("object ok\n"),
+            Some(why) => self.print(&format!("object fail {}\n", plain(why))),
+        }
+    }
+
+    fn print(&mut self, text: &str) {
+        if self.wanted && self.failed.is_none() {
+            self.failed = output::print(text).err();
+        }
+    }
+}
+
+/// Text that does nothing to a terminal; it may be that of a stranger's file.
+fn plain(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    escape(text.as_bytes(), &mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
 /// Holds every object against one kernel, whose types are read once for all.
 fn on<'r>(
     kernel: &'r Candidate,
     objects: &'r [(&'r str, Result<Object<'r>, String>)],
     facts: &Facts,
     verbose: bool,
-) -> Vec<(Row<'r>, String)> {
+    listing: &mut Listing,
+    rows: &mut Vec<Row<'r>>,
+) {
     let mut all = Wanted::default();
     for object in objects
         .iter()
@@ -173,7 +219,11 @@ fn on<'r>(
         symbols: facts.symbols.is_some().then_some(&symbols),
         config: facts.config.as_ref().map(|_| &config as _),
     };
-    let look = |(path, object): &'r (&'r str, Result<Object<'r>, String>)| {
+    for (path, object) in objects {
+        listing.head(path, kernel);
+        if verbose {
+            say(format_args!("# {path} {}\n", kernel.label));
+        }
         let mut row = Row {
             object: path,
             kernel,
@@ -183,74 +233,50 @@ fn on<'r>(
             unknown: Vec::new(),
             programs: Vec::new(),
         };
-        let object = match object {
-            Ok(object) => object,
-            Err(why) => return row.fails(why),
-        };
-        let types = match &types {
-            Ok(types) => &**types,
-            Err(why) => return row.fails(why),
-        };
-        if verbose {
-            say(format_args!("# {path} {}\n", kernel.label));
-        }
-        let report = &mut |made: &RelocationReport<'_>| {
-            if verbose {
-                say(format_args!("{made}"));
+        let checked = match (object, &types) {
+            (Err(why), _) | (_, Err(why)) => Err(why.clone()),
+            (Ok(object), Ok(types)) => {
+                let report = &mut |made: &RelocationReport<'_>| {
+                    if verbose {
+                        say(format_args!("{made}"));
+                    }
+                };
+                let programs = &mut row.programs;
+                let linked = &mut |program: &Program<'_>, linked: &Linked| {
+                    let (name, section) = (program.name.to_owned(), program.section.to_owned());
+                    programs.push((name, section, linked.insns.len()));
+                    if listing.wanted {
+                        let mut text = String::new();
+                        write_insns(object, program, linked, &mut text);
+                        listing.print(&text);
+                    }
+                };
+                let checked = check::wanted(object).map_err(Into::into);
+                let checked =
+                    checked.and_then(|_| check::check(object, &**types, known, report, linked));
+                checked.map_err(|why| why.to_string())
             }
         };
-        let checked = check::wanted(object).map_err(Into::into);
-        match checked.and_then(|_| check::check(object, types, known, report)) {
-            Ok(checked) => {
-                let insns = insns(object, &checked);
-                row.take(object, checked);
-                (row, insns)
+        match checked {
+            Ok(checked) => row.take(checked),
+            Err(why) => {
+                row.why = Some(why);
+                row.programs.clear();
             }
-            Err(why) => row.fails(&why.to_string()),
         }
-    };
-    objects.iter().map(look).collect()
+        listing.end(row.why.as_deref());
+        rows.push(row);
+    }
 }
 
-fn insns(object: &Object<'_>, checked: &Checked) -> String {
-    let mut text = String::new();
-    for (program, linked) in object.programs.iter().zip(&checked.programs) {
-        write_insns(object, program, linked, &mut text);
-    }
-    match &checked.refused {
-        None => text.push_str("object ok\n"),
-        Some(why) => text.push_str(&fail(&why.to_string())),
-    }
-    text
-}
-
-/// The line that says why an object fails; its words may be those of a stranger's file.
-fn fail(why: &str) -> String {
-    let mut line = b"object fail ".to_vec();
-    escape(why.as_bytes(), &mut line);
-    line.push(b'\n');
-    String::from_utf8_lossy(&line).into_owned()
-}
-
-impl<'r> Row<'r> {
-    fn fails(mut self, why: &str) -> (Row<'r>, String) {
-        self.why = Some(why.into());
-        (self, fail(why))
-    }
-
-    fn take(&mut self, object: &Object<'_>, checked: Checked) {
+impl Row<'_> {
+    fn take(&mut self, checked: Checked) {
         self.why = checked.refused.map(|why| why.to_string());
         self.verdict = match (&self.why, checked.missing.is_empty()) {
             (Some(_), _) => Verdict::Fails,
             (None, true) => Verdict::Fits,
             (None, false) => Verdict::Degrades,
         };
-        let programs = object.programs.iter().zip(&checked.programs);
-        let programs = programs.map(|(program, linked)| {
-            let (name, section) = (program.name.to_owned(), program.section.to_owned());
-            (name, section, linked.insns.len())
-        });
-        self.programs = programs.collect();
         self.missing = checked.missing;
         self.unknown = checked.unknown;
     }

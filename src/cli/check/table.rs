@@ -1,9 +1,7 @@
 //! The verdicts as a table for people, 80 columns wide: each object, and below it a row for each
 //! kernel.
 
-use btfly::value::escape;
-
-use super::{Place, Row, Verdict};
+use super::{Place, Row, Verdict, plain};
 
 const WIDTH: usize = 80;
 
@@ -113,13 +111,6 @@ fn summary(out: &mut String, rows: &[Row<'_>]) {
                     and registers (pt_regs), which are counted as missing here.";
         wrapped(out, "", "", words(note));
     }
-}
-
-/// Text that does nothing to a terminal.
-fn plain(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len());
-    escape(text.as_bytes(), &mut out);
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 #[cfg(test)]
