@@ -122,8 +122,9 @@ fn member(
     for index in 0..of.vlen {
         pair.step()?;
         let member = pair.target.member(&of, index)?;
-        let anonymous = member.name.0 == 0 || pair.target.name(member.name) == Some("");
-        if !anonymous && pair.target.name(member.name) != Some(wanted_name) {
+        let name = pair.target.name(member.name);
+        let anonymous = name == Some("");
+        if !anonymous && name != Some(wanted_name) {
             continue;
         }
         let (bits, raw) = (spec.bit_offset, spec.raw.len());

@@ -10,6 +10,7 @@ pub mod bpf;
 mod bpf_call;
 mod bpf_ids;
 pub mod bpf_map;
+pub mod bytes;
 pub mod constant;
 pub mod cpus;
 pub mod features;

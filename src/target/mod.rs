@@ -9,6 +9,7 @@ mod more;
 mod names;
 mod scan;
 mod source;
+mod strings;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

@@ -91,8 +91,6 @@ pub(super) struct Names {
     hits: Vec<Hit>,
     /// What stands there, flavours included. The first are the wanted names in their order.
     texts: Vec<Box<str>>,
-    /// One bit per hash of an offset: whether it may be a hit at all.
-    filter: Filter,
 }
 
 impl Names {
@@ -100,7 +98,6 @@ impl Names {
         Names {
             hits: Vec::with_capacity(wanted.len()),
             texts: wanted.iter().map(Into::into).collect(),
-            filter: Filter::default(),
         }
     }
 
@@ -109,17 +106,21 @@ impl Names {
         let Ok(text) = core::str::from_utf8(text) else {
             return;
         };
-        let essential = essential_name(text);
-        let index = match (wanted.position(text), wanted.position(essential)) {
-            (Some(exact), _) => exact,
-            (None, Some(name)) => self.flavour(text, name),
-            (None, None) => return,
+        let index = match wanted.position(text) {
+            Some(exact) => exact,
+            None => {
+                let essential = essential_name(text);
+                let flavour = (essential.len() < text.len()).then(|| wanted.position(essential));
+                match flavour.flatten() {
+                    Some(name) => self.flavour(text, name),
+                    None => return,
+                }
+            }
         };
         self.hits.push(Hit {
             offset,
             text: index,
         });
-        self.filter.set(offset);
     }
 
     fn flavour(&mut self, text: &str, name: u16) -> u16 {
@@ -139,12 +140,6 @@ impl Names {
         self.hits.dedup();
     }
 
-    /// Whether `offset` may be a wanted name: never wrong when it says no.
-    #[inline(always)]
-    pub fn may_be(&self, offset: u32) -> bool {
-        self.filter.has(offset)
-    }
-
     pub fn at(&self, offset: StrOffset) -> Option<&str> {
         Some(&**self.texts.get(usize::from(self.text_at(offset)?))?)
     }
@@ -154,6 +149,12 @@ impl Names {
     pub fn root_at(&self, wanted: &Wanted<'_>, offset: u32) -> Option<u16> {
         let name = wanted.position(essential_name(self.at(StrOffset(offset))?))?;
         wanted.is_root(name).then_some(name)
+    }
+
+    /// Where names of wanted types stand.
+    pub fn roots(&self, wanted: &Wanted<'_>) -> impl Iterator<Item = u32> {
+        let offsets = self.hits.iter().map(|hit| hit.offset);
+        offsets.filter(|offset| self.root_at(wanted, *offset).is_some())
     }
 
     fn text_at(&self, offset: StrOffset) -> Option<u16> {

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Write;
 
+use super::source::Strings;
 use super::testing::Whole;
 use super::{Source, Wanted, WindowedBtf};
 use crate::btf::testing::{Builder, Names};
@@ -47,8 +48,13 @@ fn file(bytes: &[u8]) -> Source<'static> {
     }
 }
 
-/// Compares candidates, names and records of both readings; `wanted` are roots if the flag says so.
+/// Compares candidates, names and records of both readings.
 fn compare(bytes: &[u8], roots: &[&str], names: &[&str]) {
+    compare_as(bytes, roots, names, Strings::Overlapping);
+}
+
+/// The same, with the scan told how names lie.
+fn compare_as(bytes: &[u8], roots: &[&str], names: &[&str], strings: Strings) {
     let whole = Whole::new(bytes).unwrap();
     let mut wanted = Wanted::default();
     names.iter().for_each(|name| wanted.name(name));
@@ -62,7 +68,7 @@ fn compare(bytes: &[u8], roots: &[&str], names: &[&str]) {
         } else {
             "in a file"
         };
-        let window = WindowedBtf::gather(source, len, &wanted).unwrap();
+        let window = WindowedBtf::gather_as(source, len, &wanted, strings).unwrap();
         assert_eq!(window.len(), whole.btf.len(), "{how}");
         for root in roots {
             assert_eq!(
@@ -105,6 +111,14 @@ fn name_agrees(window: &WindowedBtf<'_>, whole: &Whole<'_>, at: StrOffset, wante
     let asked = |n| wanted.iter().any(|w| w == n);
     let known = name.is_empty() || asked(name) || asked(crate::btf::essential_name(name));
     assert_eq!(window.name(at), known.then_some(name), "{name:?} at {at:?}");
+}
+
+/// What a scan may be told of names that are stored in this way.
+fn may_lie(how: Names) -> &'static [Strings] {
+    match how {
+        Names::Overlapping => &[Strings::Overlapping],
+        _ => &[Strings::Apart, Strings::Overlapping],
+    }
 }
 
 #[test]
@@ -159,7 +173,9 @@ fn shared_repeated_and_overlapping_names_are_all_found() {
         let names: Vec<&str> = (0..random.below(8))
             .map(|_| random.pick(&alphabet))
             .collect();
-        compare(&b.bytes(), &roots, &names);
+        for strings in may_lie(how) {
+            compare_as(&b.bytes(), &roots, &names, *strings);
+        }
     }
 }
 
@@ -187,12 +203,26 @@ fn names_that_straddle_the_window_are_found_wherever_they_start() {
             ] {
                 b.fwd_struct(name);
             }
-            compare(
-                &b.bytes(),
-                &["wanted_struct", "q", "qqq", "struct"],
-                &["qq"],
-            );
+            let roots = ["wanted_struct", "q", "qqq", "struct"];
+            for strings in may_lie(how) {
+                compare_as(&b.bytes(), &roots, &["qq"], *strings);
+            }
         }
+    }
+}
+
+#[test]
+fn a_flavour_inside_a_name_is_found_wherever_its_underscores_lie() {
+    // The names are looked at in steps of sixteen bytes.
+    for shift in 0..40 {
+        let mut b = Builder::new();
+        b.store_names(Names::Overlapping);
+        b.fwd_struct(&"x".repeat(shift + 1));
+        b.fwd_struct("a_task___old");
+        b.fwd_struct("task___old");
+        compare(&b.bytes(), &["task"], &[]);
+        let whole = b.bytes();
+        assert_eq!(Whole::new(&whole).unwrap().candidates("task"), [TypeId(3)]);
     }
 }
 

@@ -6,12 +6,17 @@ use std::cell::{Cell, RefCell};
 use super::names::{Names, Wanted};
 use super::scan::{self, TypeScan};
 use super::source::{Source, Strings};
-use crate::btf::{BtfError, Header, Layout, StrOffset, TypeId, Types, record_len};
+use crate::btf::{BtfError, Layout, StrOffset, TypeId, Types, record_len};
 use crate::relocate::Target;
 
 /// Bytes of the window, which afterwards is cut into the blocks of the cache.
 const WINDOW: usize = 32 * 1024;
 const BLOCK: usize = 4096;
+
+const CUT: BtfError = BtfError::Truncated("a type record");
+
+/// How many records are remembered.
+const FOUND: usize = 16;
 
 /// The types of a kernel that some relocations ask about.
 ///
@@ -27,8 +32,19 @@ pub struct WindowedBtf<'s> {
     /// The candidates of each root, by name: the name, and where its types start in `roots`.
     candidates: Vec<(Box<str>, Vec<TypeId>)>,
     blocks: RefCell<Blocks>,
-    /// The record that was found last, and where: members are read one after another.
-    last: Cell<(TypeId, usize)>,
+    /// Records that were found by the low bits of their number: members are read one after another,
+    /// and lead to the same few types.
+    found: [Cell<Found>; FOUND],
+}
+
+/// Where a record lies.
+#[derive(Clone, Copy, Default)]
+struct Found {
+    id: TypeId,
+    /// Bytes from the start of the type section.
+    at: usize,
+    /// Bytes of the record.
+    len: usize,
 }
 
 struct Blocks {
@@ -82,7 +98,7 @@ impl<'s> WindowedBtf<'s> {
             _ => Vec::new(),
         };
         let section = (layout.strings_at, layout.strings_len);
-        scan::strings(
+        super::strings::strings(
             &source,
             &mut window,
             section,
@@ -115,7 +131,7 @@ impl<'s> WindowedBtf<'s> {
                 held: [None; WINDOW / BLOCK],
                 len: [0; WINDOW / BLOCK],
             }),
-            last: Cell::new((TypeId::VOID, 0)),
+            found: Default::default(),
         })
     }
 
@@ -129,33 +145,66 @@ impl<'s> WindowedBtf<'s> {
         self.scan.count == 0
     }
 
-    /// Where record `id` starts in the type section.
-    fn locate(&self, id: TypeId) -> Result<usize, BtfError> {
-        let (known, at) = self.last.get();
-        if known == id && id != TypeId::VOID {
-            return Ok(at);
+    fn locate(&self, id: TypeId) -> Result<Found, BtfError> {
+        let found = self.found.get(id.0 as usize % FOUND);
+        match found.map(Cell::get) {
+            Some(known) if known.id == id && id != TypeId::VOID => return Ok(known),
+            _ => {}
         }
         let missing = BtfError::NoSuchType(id);
         let index = id.0.checked_sub(1).filter(|&i| i < self.scan.count);
         let index = index.ok_or(missing.clone())?;
         let noted = self.scan.index.get((index / self.scan.stride) as usize);
-        let mut at = *noted.ok_or(missing)? as usize;
-        for _ in 0..index % self.scan.stride {
-            at += self.record_len(at)?;
+        let at = self.skip(*noted.ok_or(missing)? as usize, index % self.scan.stride)?;
+        let len = self.record_len(at)?;
+        let here = Found { id, at, len };
+        if let Some(found) = found {
+            found.set(here);
         }
-        self.last.set((id, at));
+        Ok(here)
+    }
+
+    /// Where the record starts that follows `left` others, the first of which starts at `at`.
+    fn skip(&self, mut at: usize, mut left: u32) -> Result<usize, BtfError> {
+        while left > 0 {
+            at += match self.skip_here(at, &mut left)? {
+                // A header that lies in two blocks.
+                0 => {
+                    left -= 1;
+                    self.record_len(at)?
+                }
+                len => len,
+            };
+        }
         Ok(at)
+    }
+
+    /// Bytes of the next records, at most `left`, whose headers lie in the block of the first.
+    fn skip_here(&self, at: usize, left: &mut u32) -> Result<usize, BtfError> {
+        let at = self.layout.types_at + at;
+        let mut blocks = self.blocks.borrow_mut();
+        let here = match self.source.bytes() {
+            Some(bytes) => bytes.get(at..),
+            None => blocks.get(&self.source, at / BLOCK)?.get(at % BLOCK..),
+        };
+        let mut len = 0;
+        while *left > 0
+            && let Some(info) = here.and_then(|here| here.get(len + 4..)?.first_chunk())
+        {
+            len += record_len(u32::from_le_bytes(*info)).ok_or(CUT)?;
+            *left -= 1;
+        }
+        Ok(len)
     }
 
     fn record_len(&self, at: usize) -> Result<usize, BtfError> {
         let mut info = [0; 4];
         self.type_bytes(at + 4, &mut info)?;
-        record_len(u32::from_le_bytes(info)).ok_or(BtfError::Truncated("a type record"))
+        record_len(u32::from_le_bytes(info)).ok_or(CUT)
     }
 
     /// Copies bytes of the type section.
     fn type_bytes(&self, at: usize, out: &mut [u8]) -> Result<(), BtfError> {
-        const CUT: BtfError = BtfError::Truncated("a type record");
         let end = at.checked_add(out.len());
         if end.is_none_or(|end| end > self.layout.types_len) {
             return Err(CUT);
@@ -225,12 +274,11 @@ impl Types for WindowedBtf<'_> {
     }
 
     fn read(&self, id: TypeId, at: usize, out: &mut [u8]) -> Result<(), BtfError> {
-        let start = self.locate(id)?;
-        // A header is always there; what follows it must be in the record.
-        if at + out.len() > Header::LEN && at + out.len() > self.record_len(start)? {
-            return Err(BtfError::Truncated("a type record"));
+        let found = self.locate(id)?;
+        if at.checked_add(out.len()).is_none_or(|end| end > found.len) {
+            return Err(CUT);
         }
-        self.type_bytes(start + at, out)
+        self.type_bytes(found.at + at, out)
     }
 
     fn name(&self, offset: StrOffset) -> Option<&str> {
