@@ -1,8 +1,9 @@
 //! Measures how soon a tracing tool is ready and how much memory it takes: for `scripts/qemu-arm64/bench`.
 //!
-//! `ready [--runs N] [--events N] [--pty] -- COMMAND…` starts the command with its output on a pipe
+//! `ready [--runs N] [--events N] [--pty] [--end] -- COMMAND…` starts the command with its output on a pipe
 //! (or a terminal: some tools flush their header only there), reads its first line, then starts
-//! `/bin/true` as often as `--events` says and reads as many lines, then sends SIGINT and waits. It
+//! `/bin/true` as often as `--events` says and reads as many lines, then sends SIGINT and waits. With
+//! `--end` it lets the command end by itself, and that is what it measures. It
 //! prints one line of `name=value`: microseconds from just before the start to the first line read, and kB
 //! of memory, the largest of all runs.
 
@@ -21,7 +22,15 @@ struct Options {
     runs: usize,
     events: usize,
     channel: Channel,
+    until: Until,
     command: Vec<String>,
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, PartialEq)]
+enum Until {
+    FirstLine,
+    End,
 }
 
 #[derive(Clone, Copy)]
@@ -48,7 +57,7 @@ struct Run {
 
 fn main() -> ExitCode {
     let Some(options) = parse(std::env::args().skip(1)) else {
-        eprintln!("usage: ready [--runs N] [--events N] [--pty] -- COMMAND...");
+        eprintln!("usage: ready [--runs N] [--events N] [--pty] [--end] -- COMMAND...");
         return ExitCode::from(1);
     };
     let runs: Result<Vec<Run>> = (0..options.runs).map(|_| measure(&options)).collect();
@@ -69,12 +78,14 @@ fn parse(mut args: impl Iterator<Item = String>) -> Option<Options> {
         runs: 1,
         events: 0,
         channel: Channel::Pipe,
+        until: Until::FirstLine,
         command: Vec::new(),
     };
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--runs" => options.runs = args.next()?.parse().ok().filter(|&n| n > 0)?,
             "--events" => options.events = args.next()?.parse().ok()?,
+            "--end" => options.until = Until::End,
             "--pty" => options.channel = Channel::Terminal,
             "--" => {
                 options.command = args.collect();
@@ -102,6 +113,9 @@ fn measure(options: &Options) -> Result<Run> {
     let started = monotonic_us();
     let mut child = command.spawn()?;
     drop(command); // and with it our copy of the writing end
+    if options.until == Until::End {
+        return whole(child, output, started);
+    }
     let run = watch(&child, &mut output, started, options.events);
     if run.is_err() {
         // It would disturb what is measured next.
@@ -111,6 +125,22 @@ fn measure(options: &Options) -> Result<Run> {
     let mut run = run?;
     run.max_rss = stop(child, output)?;
     Ok(run)
+}
+
+/// What is known of a command that ended by itself: an error if it failed.
+fn whole(child: Child, mut output: File, started: u64) -> Result<Run> {
+    let mut bytes = [0; 4096];
+    while output.read(&mut bytes).is_ok_and(|n| n > 0) {}
+    let (status, usage) = wait(&child)?;
+    let ready_us = monotonic_us() - started;
+    if status != 0 {
+        return Err(Error::other("it failed"));
+    }
+    Ok(Run {
+        ready_us,
+        max_rss: usage.ru_maxrss.cast_unsigned(),
+        ..Run::default()
+    })
 }
 
 /// What there is to see while the command runs.
@@ -169,6 +199,12 @@ fn stop(child: Child, mut output: File) -> Result<u64> {
     let mut bytes = [0; 4096];
     // A terminal ends with EIO, a pipe with 0.
     while output.read(&mut bytes).is_ok_and(|n| n > 0) {}
+    Ok(wait(&child)?.1.ru_maxrss.cast_unsigned())
+}
+
+/// Waits for the child: its status, and what it used.
+fn wait(child: &Child) -> Result<(i32, libc::rusage)> {
+    let pid = child.id().cast_signed();
     let mut status = 0;
     // Safety: an rusage is integers, for which all zeroes are valid.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
@@ -176,7 +212,7 @@ fn stop(child: Child, mut output: File) -> Result<u64> {
     if unsafe { libc::wait4(pid, &mut status, 0, &mut usage) } != pid {
         return Err(Error::last_os_error());
     }
-    Ok(usage.ru_maxrss.cast_unsigned())
+    Ok((status, usage))
 }
 
 /// `VmHWM` of /proc/PID/status and `Rss` of /proc/PID/smaps_rollup (0 on a kernel without it).
