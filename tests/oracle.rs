@@ -78,25 +78,8 @@ fn script(words: &[&str]) -> PathBuf {
 }
 
 /// The objects inside Debian's tools.
-fn tools(into: &Path) -> Vec<PathBuf> {
-    let mut objects = Vec::new();
-    let folder = script(&["debian", "libbpf-tools"]).join("usr/sbin");
-    for entry in fs::read_dir(folder).unwrap() {
-        let entry = entry.unwrap();
-        // Some tools are another name of one.
-        if !entry.file_type().unwrap().is_file() {
-            continue;
-        }
-        let bytes = fs::read(entry.path()).unwrap();
-        for (number, object) in carve::objects(&bytes).into_iter().enumerate() {
-            let name = entry.file_name().into_string().unwrap();
-            let path = into.join(format!("{name}.{number}.bpf.o"));
-            fs::write(&path, object).unwrap();
-            objects.push(path);
-        }
-    }
-    objects.sort();
-    objects
+fn tools() -> Vec<PathBuf> {
+    files(&script(&["debian", "objects"]), "o")
 }
 
 /// The project's own objects.
@@ -250,7 +233,7 @@ fn libbpf_cannot_reach_the_kernel_of_this_machine() {
 #[test]
 fn real_objects_get_the_instructions_that_libbpf_gives_them_on_each_kernel() {
     let folder = folder("oracle-kernels");
-    let mut objects = tools(&folder);
+    let mut objects = tools();
     assert!(objects.len() > 50, "{}", objects.len());
     objects.extend(prebuilt());
     objects.extend(own(&folder));
@@ -281,7 +264,7 @@ fn real_objects_get_the_instructions_that_libbpf_gives_them_on_each_kernel() {
 #[test]
 fn real_objects_get_the_instructions_that_libbpf_gives_them_from_btfhub() {
     let folder = folder("oracle-btfhub");
-    let mut objects = tools(&folder);
+    let mut objects = tools();
     objects.extend(prebuilt());
     let facts = facts(&folder);
     for (archive, raw) in archives(&folder) {

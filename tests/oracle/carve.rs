@@ -1,36 +1,9 @@
-//! Things inside other files: BPF objects in the programs that embed them, BTF in kernel images.
+//! The BTF inside a kernel image.
 
-const EM_BPF: u16 = 247;
 const BTF_HEADER: usize = 24;
-
-fn half(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
-}
 
 fn word(bytes: &[u8], at: usize) -> Option<usize> {
     Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?) as usize)
-}
-
-fn long(bytes: &[u8], at: usize) -> Option<u64> {
-    Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
-}
-
-/// Every BPF object in a file, in order. An object ends with its section headers, as LLVM writes it.
-pub fn objects(file: &[u8]) -> Vec<&[u8]> {
-    let magic = b"\x7fELF\x02\x01\x01";
-    let starts = (0..file.len()).filter(|at| file[*at] == 0x7f && file[*at..].starts_with(magic));
-    starts.filter_map(|at| object(&file[at..])).collect()
-}
-
-fn object(bytes: &[u8]) -> Option<&[u8]> {
-    if half(bytes, 18)? != EM_BPF {
-        return None;
-    }
-    let headers = usize::from(half(bytes, 58)?) * usize::from(half(bytes, 60)?);
-    let end = usize::try_from(long(bytes, 40)?)
-        .ok()?
-        .checked_add(headers)?;
-    bytes.get(..end)
 }
 
 /// The largest BTF in a kernel image. Its header is one whose parts follow each other and whose
