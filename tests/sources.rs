@@ -159,18 +159,20 @@ fn a_minimal_btf_gives_the_same_bytes_as_the_whole_one_and_is_small() {
 
 #[test]
 fn a_folder_of_btf_becomes_one_of_minimal_btf_with_the_same_layout() {
-    let made = |args: &[&str]| {
+    let min = |args: &[&str]| {
         let mut btfly = std::process::Command::new(env!("CARGO_BIN_EXE_btfly"));
         let done = btfly.args(["btf", "min", "--tools"]).args(args).output();
         let done = done.unwrap();
-        assert!(
-            done.status.success(),
-            "{}",
-            String::from_utf8_lossy(&done.stderr)
-        );
+        (done.status.code(), String::from_utf8(done.stderr).unwrap())
     };
+    let made = |args: &[&str]| assert_eq!(min(args), (Some(0), String::new()));
     let folder = std::env::temp_dir().join(format!("btfly-folder-{}", std::process::id()));
     let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    std::fs::create_dir_all(folder.join("empty")).unwrap();
+    let (code, words) = min(&["--btf", &path("empty"), "-o", &path("small")]);
+    assert_eq!(code, Some(6));
+    assert!(words.contains(".btf.tar.xz"), "{words}");
+    std::fs::remove_dir_all(&folder).unwrap();
     for (archive, btf) in archives().filter(|(_, btf)| btf.bytes.len() < 5_000_000) {
         let name = &btf.name;
         std::fs::create_dir_all(folder.join("hub/id/1/arm64")).unwrap();

@@ -69,7 +69,12 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
     for (path, bytes) in given.chain(built_in) {
         asked.add(bytes).map_err(|failure| failure.of_file(path))?;
     }
-    asked.answer(full, &min.output, 0)
+    match asked.answer(full, &min.output, 0)? {
+        0 => Err(Failure::other(format!(
+            "{full}: no .btf or .btf.tar.xz file in it"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 impl<'o> Asked<'o> {
@@ -89,15 +94,17 @@ impl<'o> Asked<'o> {
         Ok(())
     }
 
-    /// Writes the minimal BTF of the file `full`, or of each file in the folder `full`.
-    fn answer(&self, full: &str, output: &str, depth: u32) -> Result<(), Failure> {
+    /// Writes the minimal BTF of the file `full`, or of each file in the folder `full`. Returns how many
+    /// there were.
+    fn answer(&self, full: &str, output: &str, depth: u32) -> Result<usize, Failure> {
         let opened = file::open(full).map_err(|e| Failure::other(format!("{full}: {e}")))?;
         if !file::is_folder(&opened).unwrap_or(false) {
-            return self.one(full, output);
+            return self.one(full, output).map(|()| 1);
         }
         if depth > MAX_DEPTH {
-            return Ok(());
+            return Ok(0);
         }
+        let mut count = 0;
         file::make_folder(output).map_err(|e| Failure::other(format!("{output}: {e}")))?;
         let mut names: Vec<String> = Vec::new();
         file::for_each_entry(&opened, &mut |name| names.push(name.into()))
@@ -111,15 +118,18 @@ impl<'o> Asked<'o> {
             let is_folder =
                 || file::open(&path).is_ok_and(|f| file::is_folder(&f).unwrap_or(false));
             match stem {
-                Some(stem) => self.one(&path, &[output, "/", stem, ".btf"].concat())?,
+                Some(stem) => {
+                    self.one(&path, &[output, "/", stem, ".btf"].concat())?;
+                    count += 1;
+                }
                 None if is_folder() => {
-                    self.answer(&path, &[output, "/", &name].concat(), depth + 1)?
+                    count += self.answer(&path, &[output, "/", &name].concat(), depth + 1)?;
                 }
                 // A README, say.
                 None => {}
             }
         }
-        Ok(())
+        Ok(count)
     }
 
     fn one(&self, full: &str, output: &str) -> Result<(), Failure> {
