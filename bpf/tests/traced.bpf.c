@@ -142,7 +142,7 @@ int wakeup(struct trace_event_raw_sched_wakeup_template *ctx)
 	t.pid = ctx->pid;
 	t.a = ctx->target_cpu;
 	t.c = bpf_core_field_offset(ctx->pid);
-	t.size = bpf_core_field_size(ctx->pid);
+	t.size = bpf_core_type_size(struct trace_event_raw_sched_wakeup_template);
 	t.there = bpf_core_field_exists(ctx->pid);
 	return send(ctx, &t);
 }
@@ -156,7 +156,7 @@ int exec(struct trace_event_raw_sched_process_exec *ctx)
 	t.a = ctx->old_pid;
 	t.b = bpf_get_current_pid_tgid() >> 32;
 	t.c = bpf_core_field_offset(ctx->__data_loc_filename);
-	t.size = bpf_core_field_size(ctx->__data_loc_filename);
+	t.size = bpf_core_type_size(struct trace_event_raw_sched_process_exec);
 	t.there = bpf_core_field_exists(ctx->__data_loc_filename);
 	bpf_probe_read_kernel_str(t.text, sizeof(t.text), (void *)ctx + (ctx->__data_loc_filename & 0xffff));
 	return send(ctx, &t);

@@ -97,10 +97,13 @@ fn record(out: &mut Encoder, name: &str, fields: &[FormatField]) {
     let mut members = vec![("ent", TypeId::VOID, 0)];
     let mut end = 0;
     let mut header_end = 0;
+    // That of the common header, whose largest field is an int.
+    let mut align = 4;
     for field in fields {
         let ty = field_type(out, field);
         let behind = field.offset.saturating_add(field.size);
         end = end.max(behind);
+        align = align.max(alignment(field));
         match field.name.strip_prefix("common_") {
             Some(name) => {
                 header_end = header_end.max(behind);
@@ -109,13 +112,27 @@ fn record(out: &mut Encoder, name: &str, fields: &[FormatField]) {
             None => members.push((field.name.as_str(), ty, field.offset)),
         }
     }
-    let header = out.structure("trace_entry", header_end.next_multiple_of(4), &header);
+    let header_size = header_end.checked_next_multiple_of(4).unwrap_or(header_end);
+    let header = out.structure("trace_entry", header_size, &header);
     if let Some(first) = members.first_mut() {
         first.1 = header;
     }
     let char = out.int("char", 1, false);
     members.push(("__data", out.array(char, 0), end));
-    out.structure(name, end.saturating_add(7) & !7, &members);
+    out.structure(
+        name,
+        end.checked_next_multiple_of(align).unwrap_or(end),
+        &members,
+    );
+}
+
+/// In bytes. What is inside a struct is not told: one whose size allows for it may hold a pointer.
+fn alignment(field: &FormatField) -> u32 {
+    let size = match field.shape {
+        Shape::Array(element) => element,
+        _ => field.size,
+    };
+    1 << size.max(1).trailing_zeros().min(3)
 }
 
 fn field_type(out: &mut Encoder, field: &FormatField) -> TypeId {
@@ -234,6 +251,8 @@ mod tests {
             ("__data", 64, 0),
         ];
         assert_eq!(members(&btf, "trace_event_raw_sys_enter"), list(&expected));
+        let sys_enter = btf.find(Kind::Struct, "trace_event_raw_sys_enter").unwrap();
+        assert_eq!(btf.size_of(sys_enter), Ok(64));
         let expected = [
             ("type", 0, 2),
             ("flags", 2, 1),
@@ -250,6 +269,8 @@ mod tests {
         let bytes = known(&["trace_event_raw_sched_wakeup_template"], "aarch64").unwrap();
         let btf = Btf::parse(&bytes).unwrap();
         let expected = [("ent", 0, 8), ("pid", 24, 4), ("__data", 28, 0)];
+        let class = btf.find(Kind::Struct, "trace_event_raw_sched_wakeup_template");
+        assert_eq!(btf.size_of(class.unwrap()), Ok(28));
         assert_eq!(
             members(&btf, "trace_event_raw_sched_wakeup_template"),
             list(&expected)
