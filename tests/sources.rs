@@ -193,6 +193,37 @@ fn a_folder_of_btf_becomes_one_of_minimal_btf_with_the_same_layout() {
     }
 }
 
+#[test]
+fn big_endian_btf_is_refused_with_the_reason_in_any_form() {
+    let (_, object) = objects()
+        .into_iter()
+        .find(|(name, _)| name == "hello.bpf.o")
+        .unwrap();
+    let object = Object::parse(&object).unwrap();
+    let (_, wanted) = asked(&object).unwrap();
+    // As a big-endian kernel has it: magic, version, flags, and five words.
+    let mut raw = vec![0xeb, 0x9f, 1, 0];
+    raw.extend(
+        [24u32, 0, 0, 0, 1]
+            .iter()
+            .flat_map(|word| word.to_be_bytes()),
+    );
+    raw.push(0);
+    let mut tar = vec![0; 1024];
+    tar[..4].copy_from_slice(b"name");
+    tar[124..135].copy_from_slice(b"00000000031");
+    tar[156] = b'0';
+    tar[257..263].copy_from_slice(b"ustar\0");
+    tar[512..512 + raw.len()].copy_from_slice(&raw);
+    let mut elf = vec![0; 64];
+    elf[..6].copy_from_slice(b"\x7fELF\x02\x02");
+    for (what, bytes) in [("raw", raw), ("tar", tar), ("elf", elf)] {
+        let file = Raw::new(&format!("big-{what}"), &bytes);
+        let error = kernel(&file.0).types(&wanted).err().expect(what);
+        assert!(error.to_string().contains("big-endian"), "{what}: {error}");
+    }
+}
+
 /// The files of the tools that are built in.
 fn tools() -> Vec<String> {
     let folder = checkout().join("prebuilt/arm64");
