@@ -25,7 +25,7 @@ impl Board {
     pub fn archive(&self) -> Option<PathBuf> {
         let folder: PathBuf = env::var_os("BTFLY_BTF").expect("BTFLY_BTF").into();
         let name = self.name.trim_end_matches("-nokprobe");
-        let archive = folder.join(["5.10-", name, ".btf.tar.xz"].concat());
+        let archive = folder.join([name, ".btf.tar.xz"].concat());
         archive.exists().then_some(archive)
     }
 

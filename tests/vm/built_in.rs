@@ -29,7 +29,7 @@ fn built_in(board: &Board, args: &[&str]) -> Option<Command> {
 fn is_in_set(board: &Board) -> bool {
     board
         .archive()
-        .is_some_and(|path| !path.ends_with("5.10-board-64k.btf.tar.xz"))
+        .is_some_and(|path| !path.ends_with("board-64k.btf.tar.xz"))
 }
 
 #[test]
