@@ -24,7 +24,7 @@ pub fn wanted<'a, 'r>(
 #[derive(Default)]
 pub(super) struct Gathered<'a> {
     pub wanted: Wanted<'a>,
-    seen: Vec<(TypeId, u32, bool)>,
+    seen: Vec<(TypeId, u32, bool, bool)>,
 }
 
 impl<'a> Gathered<'a> {
@@ -33,7 +33,8 @@ impl<'a> Gathered<'a> {
             return Ok(());
         }
         let matches = relo.kind == RelocationKind::TypeMatches;
-        let key = (relo.type_id, relo.access.0, matches);
+        // The first enumerator and the enum itself have the same path.
+        let key = (relo.type_id, relo.access.0, matches, relo.kind.is_enumval());
         if self.seen.contains(&key) {
             return Ok(());
         }

@@ -16,6 +16,8 @@ HAVE(enum four_bytes);
 #else
 
 enum color { RED = 9, GREEN = 8, BLUE = -1, VIOLET = 6, NO_SUCH = 4 };
+/* The path to the first enumerator is that to the enum. */
+ASK(color, 1, bpf_core_type_exists(enum color))
 ASK(red, 0, bpf_core_enum_value(enum color, RED))
 ASK(green, 5, bpf_core_enum_value(enum color, GREEN))
 ASK(blue, -2, bpf_core_enum_value(enum color, BLUE))
