@@ -1,12 +1,9 @@
 //! The suite that runs in a virtual machine, as root, one test at a time: drives the binary as a
 //! user would.
 //!
-//! `scripts/qemu-arm64/suite` sets BTFLY (the binary), BTFLY_FULL (the full one), BTFLY_BUILT_IN (one
-//! with board kernels' BTF inside), BTFLY_OBJECTS (a folder laid out like `prebuilt/arm64`), BTFLY_BTF
-//! (a folder of board kernels' BTF), BTFLY_TOOLS (one with the objects inside Debian's libbpf-tools),
-//! BTFLY_BPFTOOL (one with Debian's bpftool and its libraries) and BTFLY_KERNEL (the kernel's name in
-//! the matrix). Where the last is not set every test returns at once: nothing here may load BPF into a
-//! developer's machine.
+//! `scripts/qemu-arm64/suite` sets BTFLY (the binary), BTFLY_KERNEL (the kernel's name in the matrix)
+//! and the other variables that it lists. Where BTFLY_KERNEL is not set every test returns at once:
+//! nothing here may load BPF into a developer's machine.
 
 #[path = "vm/board.rs"]
 mod board;
