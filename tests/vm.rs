@@ -23,6 +23,8 @@ mod left;
 mod modules;
 #[path = "vm/program.rs"]
 mod program;
+#[path = "vm/relocate.rs"]
+mod relocate;
 #[path = "vm/run.rs"]
 mod run;
 #[path = "vm/sandbox.rs"]

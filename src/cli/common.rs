@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use btfly::load::Relocate;
 use btfly::target::{BtfChoice, Kernel};
 
 use super::Failure;
@@ -12,6 +13,8 @@ Options of every tool and of run:
   --duration TIME   stop after so many seconds (or with a unit: 500ms, 10s, 5m)
   --btf PATH        take the kernel's types from this file of raw BTF; a full build also takes
                     a vmlinux, a .btf.tar.xz, or a folder laid out like BTFHub
+  --relocate WHO    own: btfly relocates; kernel: the kernel does (5.17 and later); auto: the
+                    quicker one (default). The report of -v is the same
   -v, --verbose     print each relocation, and the verifier's log where it refuses
 ";
 
@@ -20,6 +23,8 @@ Options of every tool and of run:
 pub struct Common {
     pub duration: Option<Duration>,
     pub verbose: bool,
+    /// Who relocates.
+    pub relocate: Relocate,
     btf: Vec<String>,
     /// For tests: features that are to count as missing.
     without: Vec<String>,
@@ -50,6 +55,7 @@ impl Common {
                 "-v" | "--verbose" => common.verbose = true,
                 "--duration" => common.duration = Some(duration(&value()?)?),
                 "--btf" => common.btf.push(value()?),
+                "--relocate" => common.relocate = relocate(&value()?)?,
                 "--without" => common.without.extend(value()?.split(',').map(Into::into)),
                 "--as-kernel" => common.as_kernel = Some(version(&value()?)?),
                 _ => kept.push(arg),
@@ -88,6 +94,15 @@ impl Common {
             kernel.btf = BtfChoice::File(path.clone());
         }
         Ok(kernel)
+    }
+}
+
+fn relocate(text: &str) -> Result<Relocate, Failure> {
+    match text {
+        "auto" => Ok(Relocate::Auto),
+        "own" => Ok(Relocate::Own),
+        "kernel" => Ok(Relocate::Kernel),
+        _ => Err(Failure::usage("--relocate takes own, kernel or auto")),
     }
 }
 
@@ -131,6 +146,20 @@ mod tests {
         assert!(common.verbose);
         assert_eq!(common.btf, ["f"]);
         assert_eq!(rest, ["a", "-x", "--", "-v"]);
+    }
+
+    #[test]
+    fn who_relocates_is_auto_or_as_told() {
+        assert_eq!(take(&["a"]).0.relocate, Relocate::Auto);
+        for (text, who) in [
+            ("own", Relocate::Own),
+            ("kernel", Relocate::Kernel),
+            ("auto", Relocate::Auto),
+        ] {
+            assert_eq!(take(&["--relocate", text]).0.relocate, who);
+        }
+        let mut nobody = vec!["--relocate".to_owned(), "me".to_owned()];
+        assert!(Common::take(&mut nobody).is_err());
     }
 
     #[test]

@@ -137,6 +137,7 @@ fn load_object<'a>(
         Options {
             choose: plan.choose,
             report: common.verbose.then_some(&mut print),
+            relocate: common.relocate,
         },
     );
     let loaded = loaded.map_err(|error| {

@@ -42,6 +42,33 @@ pub(super) fn attach(object: &Object<'_>, linked: &mut Linked) {
     }
 }
 
+impl Linked {
+    /// The relocations of the program's instructions as `bpf_core_relo` records, for a kernel that
+    /// applies them. It counts bytes from the start of the program.
+    pub fn core_relos(&self, object: &Object<'_>) -> Vec<u8> {
+        let mut out = Vec::new();
+        for &(index, start) in &self.functions {
+            let Some(function) = object.functions.get(index) else {
+                continue;
+            };
+            let code = object.code.get(function.code);
+            for relo in code.iter().flat_map(|code| &code.relocations) {
+                let slot = relo.insn_offset as usize / 8;
+                let Some(inside) = slot.checked_sub(function.start) else {
+                    continue;
+                };
+                if inside < function.len {
+                    let at = (start + inside) as u32 * 8;
+                    for word in [at, relo.type_id.0, relo.access.0, relo.kind as u32] {
+                        out.extend_from_slice(&word.to_le_bytes());
+                    }
+                }
+            }
+        }
+        out
+    }
+}
+
 /// Copies the records about the first `slots` slots of `function`, which now starts at `start`.
 fn copy(
     object: &Object<'_>,

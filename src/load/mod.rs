@@ -51,6 +51,21 @@ pub struct Options<'o> {
     pub choose: &'o dyn Fn(&Program<'_>) -> bool,
     /// Hears one line per decision.
     pub report: Option<&'o mut dyn FnMut(RelocationReport<'_>)>,
+    /// Who relocates.
+    pub relocate: Relocate,
+}
+
+/// Who applies an object's CO-RE relocations. The instructions are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Relocate {
+    /// Whoever is quicker; this library where the kernel does not do it, or refuses the outcome, and
+    /// where other types are to be taken than the kernel's own, or somebody hears the report.
+    #[default]
+    Auto,
+    /// This library.
+    Own,
+    /// The kernel, from 5.17 on, from its own types, whatever else was asked for.
+    Kernel,
 }
 
 impl Default for Options<'_> {
@@ -59,6 +74,7 @@ impl Default for Options<'_> {
         Options {
             choose: &|program| program.autoload,
             report: None,
+            relocate: Relocate::Auto,
         }
     }
 }
@@ -74,7 +90,7 @@ pub fn load<'a>(
 ) -> Result<Loaded<'a>, LoadError> {
     check_support(object, options.choose)?;
     let memlock = Memlock::new(&kernel.features);
-    let relocated = relocations::apply(object, kernel, &mut options)?;
+    let mut relocated = relocations::choose(object, kernel, &mut options)?;
     let btf = btf::load(object, kernel, &memlock)?;
     let btf::Loaded { fd: btf, refusal } = btf;
     let mut notes: Vec<String> = refusal
@@ -86,11 +102,22 @@ pub fn load<'a>(
     for map in &object.maps {
         maps.push(map::create(object, map, btf.as_ref(), &memlock, kernel)?);
     }
-    let loader = program::Loader::new(object, &relocated, btf.as_ref(), &maps, &memlock)?;
-    let mut programs = Vec::new();
-    for program in object.programs.iter().filter(|p| (options.choose)(p)) {
-        programs.push(loader.load(program)?);
+    let choose = options.choose;
+    let programs = |relocated: &relocations::Relocated| {
+        let loader = program::Loader::new(object, relocated, btf.as_ref(), &maps, &memlock)?;
+        let chosen = object.programs.iter().filter(|p| choose(p));
+        chosen
+            .map(|program| loader.load(program))
+            .collect::<Result<Vec<_>, LoadError>>()
+    };
+    let mut loaded = programs(&relocated);
+    if loaded.is_err() && relocated.by_kernel && options.relocate == Relocate::Auto {
+        // A kernel that knows fewer kinds of relocations, or a program that it refuses: why is
+        // better told with what was relocated to what.
+        relocated = relocations::apply(object, kernel, &mut options)?;
+        loaded = programs(&relocated);
     }
+    let programs = loaded?;
     Ok(Loaded {
         maps,
         programs,

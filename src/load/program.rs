@@ -59,6 +59,10 @@ impl<'l, 'a> Loader<'l, 'a> {
         let linked = link::link(self.object, &self.relocated.fitted, program)?;
         let bytes = self.finish(&linked);
         let name = kernel_name(program.name);
+        let core_relos = match self.relocated.by_kernel {
+            true => linked.core_relos(self.object),
+            false => Vec::new(),
+        };
         let load = bpf::ProgLoad {
             prog_type: program.kind.prog_type,
             expected_attach_type: self.attach_type(program),
@@ -79,8 +83,19 @@ impl<'l, 'a> Loader<'l, 'a> {
                 bytes: &linked.line_info,
                 record_size: self.object.ext.line_info.record_len as u32,
             },
+            core_relos: Records {
+                bytes: &core_relos,
+                record_size: 16,
+            },
             ..bpf::ProgLoad::default()
         };
+        if load.btf.is_none() && !core_relos.is_empty() {
+            // They are told by the program's BTF. Without, it would be loaded as it was compiled.
+            return Err(LoadError::Program {
+                program: program.name.into(),
+                errno: Errno::OPNOTSUPP,
+            });
+        }
         match self.memlock.retry(|| bpf::prog_load(&load, None)) {
             Ok(fd) => Ok(LoadedProgram {
                 name: program.name.into(),

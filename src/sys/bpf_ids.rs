@@ -34,6 +34,26 @@ pub fn prog_info(prog: BorrowedFd<'_>) -> io::Result<ProgInfo> {
     Ok(answer)
 }
 
+/// The instructions of a program as the verifier left them, 8 bytes each; none where the caller may
+/// not see them.
+///
+/// # Errors
+/// The kernel's.
+pub fn prog_insns(prog: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
+    let len = prog_info(prog)?.xlated_prog_len;
+    let mut insns = vec![0; len as usize];
+    let mut answer = ProgInfo {
+        xlated_prog_len: len,
+        xlated_prog_insns: insns.as_mut_ptr() as u64,
+        ..ProgInfo::default()
+    };
+    // Safety: the kernel writes at most the bytes that it is told of, which `insns` has; the other
+    // addresses are zero.
+    unsafe { info(prog, &mut answer) }?;
+    insns.truncate(answer.xlated_prog_len as usize);
+    Ok(insns)
+}
+
 /// What the kernel says about a map (`BPF_OBJ_GET_INFO_BY_FD`).
 ///
 /// # Errors

@@ -4,7 +4,7 @@ use super::abi::{
     BPF_CGROUP_INET_SOCK_CREATE, BPF_F_MMAPABLE, BPF_F_RDONLY_PROG, BPF_MAP_TYPE_ARRAY,
     BPF_MAP_TYPE_RINGBUF, BPF_PROG_TYPE_SOCKET_FILTER, BPF_PROG_TYPE_TRACEPOINT,
 };
-use super::bpf::{self, MapCreate, ProgLoad};
+use super::bpf::{self, MapCreate, ProgLoad, Records};
 use super::kernel;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::{self, Errno};
@@ -196,6 +196,23 @@ pub(super) fn btf_decl_tag() -> io::Result<()> {
 pub(super) fn btf_type_tag() -> io::Result<()> {
     // A pointer to a tagged int.
     load_btf(&[X, TYPE_TAG, 1, 0, PTR, 2])
+}
+
+pub(super) fn core_relocations() -> io::Result<()> {
+    let load = ProgLoad {
+        // A flag that is none is what every kernel looks at first, of all that it knows.
+        prog_flags: 1 << 31,
+        btf: Some(rustix::stdio::stdin()),
+        core_relos: Records {
+            bytes: &[0; 16],
+            record_size: 16,
+        },
+        ..ProgLoad::default()
+    };
+    match bpf::prog_load(&load, None) {
+        Err(Errno::INVAL) => Ok(()),
+        answer => answer.map(drop),
+    }
 }
 
 pub(super) fn btf_enum64() -> io::Result<()> {

@@ -51,6 +51,11 @@ impl<'a> Wanted<'a> {
         self.names.iter().copied().filter(|(_, kinds)| *kinds != 0)
     }
 
+    /// How many names of types are wanted.
+    pub fn root_count(&self) -> usize {
+        self.names.iter().filter(|(_, kinds)| *kinds != 0).count()
+    }
+
     /// Whether nothing is wanted.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()

@@ -211,7 +211,6 @@ struct Look<'l> {
 
 impl Look<'_> {
     /// The name that starts at `at` may be a wanted one.
-    #[cfg_attr(hot_loops, optimize(speed))]
     #[inline(never)]
     fn start(&mut self, at: usize) {
         let rest = self.piece.get(at..).unwrap_or_default();

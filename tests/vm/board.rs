@@ -39,6 +39,13 @@ impl Board {
     }
 }
 
+/// The first two numbers of the kernel's release.
+pub fn version() -> (u32, u32) {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut numbers = release.split('.').map(|n| n.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
 /// The file of a shipped object, such as `hello.bpf.o` or `tests/relo.bpf.o`.
 pub fn object(name: &str) -> String {
     let folder: PathBuf = env::var_os("BTFLY_OBJECTS").expect("BTFLY_OBJECTS").into();
