@@ -270,7 +270,8 @@ fn report(runs: &[Run]) {
     times.sort_unstable();
     let largest = |value: fn(&Run) -> u64| runs.iter().map(value).max().unwrap_or(0);
     println!(
-        "min_us={} median_us={} hwm_header={} hwm_events={} maxrss={} rss_header={} rss_events={} lines={}",
+        "first_us={} min_us={} median_us={} hwm_header={} hwm_events={} maxrss={} rss_header={} rss_events={} lines={}",
+        runs[0].ready_us,
         times[0],
         times[times.len() / 2],
         largest(|run| run.at_header.high_water),

@@ -1,10 +1,11 @@
 //! Measures what CO-RE relocation takes on the running kernel: for `scripts/qemu-arm64/bench`.
 //!
-//! `relocation [--runs N] [--btf FILE] OBJECT` parses the object, then does what loading does up to the first
-//! call that loads something: gathers names, reads the kernel's types, answers every relocation and patches its
-//! instruction. It prints one line of `name=value`: microseconds (the least and the median of all
-//! runs); the most memory that was allocated at one time, and what the kernel counts as private
-//! to the process beyond what it was before, in kB; and how many relocations there were.
+//! `relocation [--runs N] [--btf FILE] OBJECT` parses the object, then does what loading does up to
+//! the first call that loads something: it gathers names, reads the kernel's types, answers every
+//! relocation and patches its instruction. It prints one line of `name=value`: microseconds (the
+//! least and the median of all runs); the most memory that was allocated at one time, and what the
+//! kernel counts as private to the process beyond what it was before, in kB; and how many
+//! relocations there were.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::process::ExitCode;
