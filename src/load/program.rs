@@ -89,13 +89,6 @@ impl<'l, 'a> Loader<'l, 'a> {
             },
             ..bpf::ProgLoad::default()
         };
-        if load.btf.is_none() && !core_relos.is_empty() {
-            // They are told by the program's BTF. Without, it would be loaded as it was compiled.
-            return Err(LoadError::Program {
-                program: program.name.into(),
-                errno: Errno::OPNOTSUPP,
-            });
-        }
         match self.memlock.retry(|| bpf::prog_load(&load, None)) {
             Ok(fd) => Ok(LoadedProgram {
                 name: program.name.into(),

@@ -36,7 +36,9 @@ pub(super) fn choose(
         Relocate::Auto if options.report.is_some() => false,
         Relocate::Auto => {
             let roots = names_wanted(object, options.choose)?.root_count();
+            // Types that user space can't see are taken for types that the kernel does not have.
             kernel.btf == BtfChoice::Running
+                && kernel.has_types()
                 && (1..=FEW_ROOTS).contains(&roots)
                 && kernel.features.has(Feature::CoreRelocations)
         }

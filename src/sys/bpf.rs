@@ -83,7 +83,7 @@ pub struct ProgLoad<'a> {
     pub func_info: Records<'a>,
     /// line_info records, looked at where `btf` is given.
     pub line_info: Records<'a>,
-    /// CO-RE relocations that the kernel shall apply (5.17), looked at where `btf` is given.
+    /// CO-RE relocations that the kernel shall apply (5.17): `EINVAL` where `btf` is not given.
     pub core_relos: Records<'a>,
     /// Descriptors that instructions name by index.
     pub fd_array: &'a [RawFd],
@@ -204,6 +204,9 @@ pub fn prog_load(prog: &ProgLoad<'_>, log: Option<Log<'_>>) -> io::Result<OwnedF
         (attr.func_info, attr.func_info_cnt, attr.func_info_rec_size) = prog.func_info.parts()?;
         (attr.line_info, attr.line_info_cnt, attr.line_info_rec_size) = prog.line_info.parts()?;
         (attr.core_relos, attr.core_relo_cnt, attr.core_relo_rec_size) = prog.core_relos.parts()?;
+    } else if !prog.core_relos.bytes.is_empty() {
+        // The kernel would load it as it was compiled.
+        return Err(Errno::INVAL);
     }
     if let Some(log) = log {
         attr.log_level = log.level;

@@ -95,7 +95,7 @@ static TABLE: [Row; COUNT] = [
     row(Feature::PerfLink, "perf-link", (5, 15), None, probes::perf_link),
     row(Feature::BtfDeclTag, "btf-decl-tag", (5, 16), Some(Feature::Btf), probes::btf_decl_tag),
     row(Feature::BtfTypeTag, "btf-type-tag", (5, 17), Some(Feature::Btf), probes::btf_type_tag),
-    row(Feature::CoreRelocations, "core-relocations", (5, 17), None, probes::core_relocations),
+    row(Feature::CoreRelocations, "core-relo", (5, 17), None, probes::core_relocations),
     row(Feature::BtfEnum64, "btf-enum64", (6, 0), Some(Feature::Btf), probes::btf_enum64),
 ];
 

@@ -94,7 +94,6 @@ impl NameFilters {
 
     /// Whether a wanted name, or a flavour of one, may start with `bytes`: the first eight, or all,
     /// of a name and of what follows it.
-    #[cfg_attr(hot_loops, optimize(speed))]
     #[inline(never)]
     fn may_start(&self, bytes: &[u8]) -> bool {
         let start = front(bytes);
