@@ -1,5 +1,6 @@
 //! `btfly doctor`: what this board has of what objects need, above all which sources of types.
 
+use btfly::sys::Feature;
 use btfly::sys::kprobe_pmu::KprobePmu;
 use btfly::sys::tracefs::Tracefs;
 use btfly::sys::{kernel, permission};
@@ -18,6 +19,8 @@ struct Findings {
     survey: Survey,
     /// What `--btf` names, where it was given.
     named: Option<Result<Found, String>>,
+    /// Whether the kernel applies relocations itself.
+    relocates: bool,
     bpf: io::Result<()>,
     perf: io::Result<()>,
 }
@@ -30,6 +33,7 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
         .btf()
         .map(|path| Found::named(path).map_err(|error| error.to_string()));
     let findings = Findings {
+        relocates: common.kernel()?.features.has(Feature::CoreRelocations),
         survey: Survey::take(),
         named,
         bpf: permission::load_programs(),
@@ -105,6 +109,12 @@ impl Findings {
             "bpf(2)",
             &permitted(self.bpf, "CONFIG_BPF_SYSCALL and CONFIG_BPF_EVENTS"),
         );
+        let relocation = match (self.relocates, self.bpf) {
+            (true, _) => "by btfly, or by the kernel itself (--relocate)",
+            (false, Ok(())) => "by btfly",
+            (false, Err(_)) => "by btfly; whether the kernel can is not known",
+        };
+        row("relocation", relocation);
         row("perf events", &permitted(self.perf, "CONFIG_PERF_EVENTS"));
     }
 

@@ -67,6 +67,11 @@ fn a_doctor_says_what_a_board_has() {
         (rows["bpf(2)"], rows["perf events"]),
         ("permitted", "permitted")
     );
+    let relocation = match crate::board::version() >= (5, 17) {
+        true => "by btfly, or by the kernel itself (--relocate)",
+        false => "by btfly",
+    };
+    assert_eq!(rows["relocation"], relocation);
     if board.has_btf() {
         let path = "/sys/kernel/btf/vmlinux";
         let len = fs::metadata(path).unwrap().len();

@@ -10,6 +10,8 @@ use btfly::target::Kernel;
 use rustix::fd::AsFd;
 
 use crate::board::{object, on_board};
+use crate::sandbox::without_btf;
+use crate::watch::Watch;
 
 /// What the verifier made of each program, but for what differs from load to load.
 fn loaded(path: &str, kernel: &Kernel, relocate: Relocate) -> Result<Vec<String>, LoadError> {
@@ -97,4 +99,24 @@ fn a_program_is_never_loaded_as_it_was_compiled() {
     let refused = loaded("tests/roots_1.bpf.o", &kernel, Relocate::Kernel);
     assert!(refused.is_err());
     loaded("tests/roots_1.bpf.o", &kernel, Relocate::Auto).unwrap();
+}
+
+#[test]
+fn a_kernel_that_hides_its_types_relocates_when_it_is_told_to() {
+    on_board!(board);
+    let (major, minor) = crate::board::version();
+    if !board.has_btf() || (major, minor) < (5, 17) {
+        return;
+    }
+    let line = |who| {
+        let mut command = without_btf();
+        command.args(["run", &object("tests/relo.bpf.o"), "--relocate", who]);
+        command.args(["--event", "relocated=values", "--duration", "0"]);
+        Watch::spawn(command).end()
+    };
+    let done = line("kernel");
+    assert_eq!(done.code, Some(0), "{done:?}");
+    for who in ["own", "auto"] {
+        line(who).failed(3, &["BTF", "task_struct"]);
+    }
 }
