@@ -56,6 +56,8 @@ fn the_kernel_and_btfly_relocate_to_the_same_instructions() {
         "tests/kinds.bpf.o",
         "tests/relo.bpf.o",
         "tests/subprog.bpf.o",
+        "tests/core.bpf.o",
+        "tests/traced.bpf.o",
         "tests/no_core.bpf.o",
         "tests/roots_1.bpf.o",
         "tests/roots_20.bpf.o",
