@@ -305,6 +305,47 @@ fn the_report_of_v_is_on_standard_error() {
 }
 
 #[test]
+fn words_of_strangers_do_nothing_to_a_terminal() {
+    let folder = Folder::new("hostile");
+    let old = folder.old_kernel("4.9");
+    let mut bytes = std::fs::read(object("hello.bpf.o")).unwrap();
+    let name = b"\0orig_x0\0";
+    for at in 0..bytes.len() - name.len() {
+        if bytes[at..].starts_with(name) {
+            bytes[at..at + name.len()].copy_from_slice(b"\0\x1b[31\xc2\x9bm\0");
+        }
+    }
+    let hostile = folder.write("hostile.o", &bytes);
+    let gone = folder.path("\x1b[2J\n.o");
+    let out = folder.path("out.btf");
+    for args in [
+        &["check", &hostile, "--btf", &old, "-v"][..],
+        &["check", &hostile, "--btf", &old, "-v", "--json"],
+        &["check", &hostile, "--btf", &old, "-v", "--insns"],
+        &["check", &gone, "--btf", &old],
+        &["check", &hostile, "--btf", &gone],
+        &["btf", "min", "--for", &hostile, "--btf", &gone, "-o", &out],
+        &["run", &gone],
+    ] {
+        let said = call(args);
+        for text in [&said.out, &said.err] {
+            let acts = |c: char| c.is_control() && c != '\n';
+            assert!(!text.contains(acts), "{args:?}: {text:?}");
+        }
+        let told = [&*said.out, &said.err].concat();
+        assert!(
+            told.contains("\\x1b[") || told.contains("\\u001b["),
+            "{args:?}: {told}"
+        );
+        assert!(
+            said.err.lines().all(|line| !line.starts_with(".o")),
+            "{}",
+            said.err
+        );
+    }
+}
+
+#[test]
 fn a_wrong_command_line_is_told_what_would_be_right() {
     let hello = object("hello.bpf.o");
     for (args, code, words) in [

@@ -43,11 +43,11 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
     findings.rows(&mut |name, value| {
         text.push_str(name);
         text.extend(std::iter::repeat_n(' ', 14usize.saturating_sub(name.len())));
-        text.push_str(value);
+        text.push_str(&output::plain(value));
         text.push('\n');
     });
     let (healthy, advice) = findings.advice();
-    text.extend(["\nWhat to do: ", &advice, "\n"]);
+    text.extend(["\nWhat to do: ", &output::plain(&advice), "\n"]);
     output::print(&text)?;
     match healthy {
         true => Ok(()),

@@ -5,7 +5,7 @@ use btfly::load::LoadError;
 use btfly::object::ObjectError;
 use btfly::ring::RingError;
 
-use super::output::say;
+use super::output::{plain, say};
 
 /// The exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,9 +82,9 @@ impl Failure {
         if self.what.is_empty() {
             return;
         }
-        say(format_args!("btfly: {}\n", self.what));
+        say(format_args!("btfly: {}\n", plain(&self.what)));
         if let Some(hint) = &self.hint {
-            say(format_args!("  try: {hint}\n"));
+            say(format_args!("  try: {}\n", plain(hint)));
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::Instant;
 use btfly::sys::poll::{Writable, wait_writable};
 use btfly::sys::signals::StopSignals;
 use btfly::sys::stdio;
+use btfly::value::escape;
 use rustix::fd::AsFd;
 use rustix::io::Errno;
 
@@ -66,11 +67,25 @@ pub fn print(text: &str) -> Result<(), Failure> {
     write(text.as_bytes(), Patience::default()).map(drop)
 }
 
-/// Says something on standard error. Where that is closed or full, nobody hears it, and the program
-/// goes on.
+/// Text that stays in its line and does nothing to a terminal; it may be that of a stranger's file.
+pub fn plain(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    escape(text.as_bytes(), &mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Says something on standard error, of what may be a stranger's words: nothing in them but the ends
+/// of lines acts on a terminal. Where that is closed or full, nobody hears it, and the program goes
+/// on.
 pub fn say(text: fmt::Arguments<'_>) {
     let text = fmt::format(text);
-    let mut rest = text.as_bytes();
+    let mut out = Vec::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let whole = line.strip_suffix('\n');
+        escape(whole.unwrap_or(line).as_bytes(), &mut out);
+        out.extend(whole.map(|_| b'\n'));
+    }
+    let mut rest = out.as_slice();
     while !rest.is_empty() {
         match stdio::write(stdio::errors(), rest) {
             Ok(done) if done > 0 => rest = rest.get(done..).unwrap_or_default(),

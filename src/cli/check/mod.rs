@@ -9,9 +9,8 @@ use btfly::link::Linked;
 use btfly::object::{ExternKind, Object, Program};
 use btfly::relocate::{Known, RelocationReport};
 use btfly::target::{Address, Config, Symbols, TargetError, Wanted};
-use btfly::value::escape;
 
-use super::output::{self, say};
+use super::output::{self, plain, say};
 use super::{Class, Common, Failure, parse, run::read_object};
 use kernels::{Candidate, Place};
 
@@ -181,13 +180,6 @@ impl Listing {
     }
 }
 
-/// Text that does nothing to a terminal; it may be that of a stranger's file.
-fn plain(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len());
-    escape(text.as_bytes(), &mut out);
-    String::from_utf8_lossy(&out).into_owned()
-}
-
 /// Holds every object against one kernel, whose types are read once for all.
 fn on<'r>(
     kernel: &'r Candidate,
@@ -222,7 +214,7 @@ fn on<'r>(
     for (path, object) in objects {
         listing.head(path, kernel);
         if verbose {
-            say(format_args!("# {path} {}\n", kernel.label));
+            say(format_args!("# {} {}\n", plain(path), plain(&kernel.label)));
         }
         let mut row = Row {
             object: path,

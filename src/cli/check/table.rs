@@ -1,7 +1,8 @@
 //! The verdicts as a table for people, 80 columns wide: each object, and below it a row for each
 //! kernel.
 
-use super::{Place, Row, Verdict, plain};
+use super::super::output::plain;
+use super::{Place, Row, Verdict};
 
 const WIDTH: usize = 80;
 
