@@ -83,7 +83,8 @@ fn what_can_not_be_loaded_fails_with_the_reason_and_the_rest_is_checked_all_the_
     let twice = folder.ambiguous_kernel("twice");
     let said = check(&[&object("hello.bpf.o"), "--btf", &twice]);
     assert_eq!(said.code, 2);
-    let ambiguous = "is ambiguous: [2] struct task_struct, [5] struct task_struct";
+    let ambiguous = "hello, instruction 14: struct task_struct.tgid (0:1 @ offset 4): \
+                     ambiguous: [2] struct task_struct, [5] struct task_struct";
     assert!(flat(&said.out).contains(ambiguous), "{}", said.out);
 }
 

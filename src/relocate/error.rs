@@ -22,13 +22,11 @@ pub enum RelocateError {
         root: String,
     },
     /// Candidates that match and disagree.
-    #[error("{spec} is ambiguous: {candidates}")]
-    Ambiguous {
-        /// What is looked for.
-        spec: String,
-        /// The candidates and what each says.
-        candidates: String,
-    },
+    #[error("ambiguous: {0}")]
+    Ambiguous(
+        /// The candidates.
+        String,
+    ),
     /// Types so entangled that comparing them was given up.
     #[error("comparing {0} with the kernel's types takes too long: they are entangled")]
     Entangled(String),

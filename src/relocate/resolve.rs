@@ -137,7 +137,7 @@ fn among(
             match found {
                 None => found = Some((answer, bits)),
                 Some((first, at)) if !agree(first, answer) || at != bits => {
-                    return Err(ambiguous(local, target, relo, &resolution, id));
+                    return Err(ambiguous(target, &resolution, id));
                 }
                 Some(_) => {}
             }
@@ -184,22 +184,14 @@ fn resizable(
     })
 }
 
-fn ambiguous(
-    local: &Btf<'_>,
-    target: &dyn Types,
-    relo: &CoreRelo,
-    so_far: &Resolution,
-    last: TypeId,
-) -> RelocateError {
-    let mut spec = String::new();
-    let _ = so_far.local.write(local, relo, &mut spec);
+fn ambiguous(target: &dyn Types, so_far: &Resolution, last: TypeId) -> RelocateError {
     let mut candidates = String::new();
     let others = so_far.candidates.iter().filter(|c| c.spec.is_some());
     for id in others.map(|c| c.id).take(8).chain([last]) {
         let comma = if candidates.is_empty() { "" } else { ", " };
         let _ = write!(candidates, "{comma}{id} {}", type_name(target, id));
     }
-    RelocateError::Ambiguous { spec, candidates }
+    RelocateError::Ambiguous(candidates)
 }
 
 impl Resolution {

@@ -55,10 +55,7 @@ fn two_types_of_the_kernel_have_no_single_number() {
     ints(&mut target, "s", &["a"]);
     assert_eq!(number(ask(&b, &target, root, "0", TypeExists)), Some(1));
     let error = ask(&b, &target, root, "0", TypeIdTarget).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "struct s is ambiguous: [2] struct s, [4] struct s"
-    );
+    assert_eq!(error.to_string(), "ambiguous: [2] struct s, [4] struct s");
 }
 
 #[test]
