@@ -347,6 +347,66 @@ fn words_of_strangers_do_nothing_to_a_terminal() {
 }
 
 #[test]
+fn files_that_are_none_are_not_waited_for() {
+    let folder = Folder::new("pipes");
+    let (kernel, hello) = (folder.new_kernel("6.9"), object("hello.bpf.o"));
+    let (pipe, out) = (folder.path("README"), folder.path("out"));
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    for (args, code) in [
+        (&["check", &pipe, "--btf", &kernel][..], 2),
+        (&["check", &hello, "--btf", &pipe], 2),
+        (&["check", &hello, "--btf", &folder.path(".")], 0),
+        (&["check", &hello, "--btf", &kernel, "--kallsyms", &pipe], 6),
+        (
+            &["check", &hello, "--btf", &kernel, "--kallsyms", "/dev/zero"],
+            6,
+        ),
+        (
+            &[
+                "check",
+                &hello,
+                "--btf",
+                &kernel,
+                "--kallsyms",
+                "/dev/urandom",
+            ],
+            6,
+        ),
+        (&["check", &hello, "--btf", &kernel, "--kconfig", &pipe], 6),
+        (
+            &[
+                "btf",
+                "min",
+                "--for",
+                &hello,
+                "--btf",
+                &folder.path("."),
+                "-o",
+                &out,
+            ],
+            0,
+        ),
+    ] {
+        let said = call(args);
+        assert_eq!(said.code, code, "{args:?}: {}{}", said.out, said.err);
+    }
+    // What a shell gives for `<(…)`.
+    let piped = format!(
+        "(sleep 0.1; echo 'ffff80000a1b2c40 D init_task') | {} check {hello} --btf {kernel} \
+         --kallsyms /dev/stdin",
+        env!("CARGO_BIN_EXE_btfly")
+    );
+    let output = Command::new("sh").args(["-c", &piped]).output().unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
 fn a_wrong_command_line_is_told_what_would_be_right() {
     let hello = object("hello.bpf.o");
     for (args, code, words) in [

@@ -115,8 +115,7 @@ impl<'o> Asked<'o> {
             let stem = name
                 .strip_suffix(".btf.tar.xz")
                 .or_else(|| name.strip_suffix(".btf"));
-            let is_folder =
-                || file::open(&path).is_ok_and(|f| file::is_folder(&f).unwrap_or(false));
+            let is_folder = || file::open_folder(&path).is_ok();
             match stem {
                 Some(stem) => {
                     self.one(&path, &[output, "/", stem, ".btf"].concat())?;

@@ -6,12 +6,35 @@ use rustix::io::{self, Errno};
 use rustix::path::Arg;
 use std::mem::MaybeUninit;
 
-/// Opens a file for reading, close-on-exec.
+/// Opens a file for reading, close-on-exec. A FIFO that nobody writes to is not waited for.
 ///
 /// # Errors
 /// The kernel's.
 pub fn open<P: Arg>(path: P) -> io::Result<OwnedFd> {
-    rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    rustix::fs::open(path, flags, Mode::empty())
+}
+
+/// Opens a file to be read from its start to its end; it may be a pipe, whose writer is waited for
+/// once it is open.
+///
+/// # Errors
+/// The kernel's.
+#[cfg(feature = "full")]
+pub fn open_stream(path: &str) -> io::Result<OwnedFd> {
+    let file = open(path)?;
+    rustix::fs::fcntl_setfl(&file, OFlags::empty())?;
+    Ok(file)
+}
+
+/// Opens a folder, and nothing else: to open a device may already set it going.
+///
+/// # Errors
+/// The kernel's: `ENOTDIR` where it is no folder.
+#[cfg(feature = "full")]
+pub fn open_folder(path: &str) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::DIRECTORY;
+    rustix::fs::open(path, flags, Mode::empty())
 }
 
 /// Reads until the end of the file or of `buffer`, and returns the bytes read.

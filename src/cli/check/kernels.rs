@@ -102,8 +102,8 @@ fn folder(
     depth: u32,
 ) -> Result<(), Failure> {
     let failed = |error| Failure::other(format!("{path}: {error}"));
-    let opened = file::open(path).map_err(failed)?;
-    if depth > MAX_DEPTH || !file::is_folder(&opened).map_err(failed)? {
+    let opened = file::open_folder(path).map_err(failed)?;
+    if depth > MAX_DEPTH {
         return Ok(());
     }
     let mut names: Vec<String> = Vec::new();

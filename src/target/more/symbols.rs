@@ -14,6 +14,10 @@ pub enum Address {
     Several,
 }
 
+/// Lines looked at for a first symbol, and bytes in a line: a file of another kind may have no end.
+const FRONT: u32 = 64;
+const LONGEST: usize = 4095;
+
 /// The addresses of some symbols.
 #[derive(Clone, Debug, Default)]
 pub struct Symbols {
@@ -39,11 +43,12 @@ impl Symbols {
         found.sort_by(|(a, _), (b, _)| a.cmp(b));
         found.dedup_by(|(a, _), (b, _)| a == b);
         let mut symbols = Symbols { found };
-        let mut any = false;
-        let file = file::open(path).map_err(failed)?;
+        let (mut any, mut front) = (false, 0);
+        let file = file::open_stream(path).map_err(failed)?;
         let each = &mut |line: &[u8]| {
             any |= symbols.look(line);
-            true
+            front += 1;
+            (any || front < FRONT) && line.len() <= LONGEST
         };
         file::for_each_line(&file, each).map_err(failed)?;
         match any {
