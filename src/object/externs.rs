@@ -1,9 +1,11 @@
 //! What an object expects of the kernel by name: configuration, symbols, functions.
 
+use std::collections::BTreeMap;
+
 use super::Object;
 use super::kconfig::{Layout, config_layout};
 use super::parse::datasec;
-use crate::btf::{Btf, Kind, TypeId, Types};
+use crate::btf::{Btf, Header, Kind, TypeId, Types};
 use crate::elf::{Binding, Elf, SymbolKind};
 
 /// A symbol that the object refers to and does not define.
@@ -41,11 +43,14 @@ pub(super) fn read<'a>(elf: &Elf<'a>, object: &Object<'a>) -> Vec<Extern<'a>> {
             && symbol.binding != Binding::Local
             && !symbol.name.is_empty()
     });
+    let described = object.btf.as_ref().map(described).unwrap_or_default();
     let mut found: Vec<Extern<'a>> = undefined
         .map(|symbol| Extern {
             name: symbol.name,
             weak: symbol.binding == Binding::Weak,
-            kind: kind(object.btf.as_ref(), symbol.name),
+            kind: *described
+                .get(symbol.name)
+                .unwrap_or(&ExternKind::Undescribed),
         })
         .collect();
     found.sort_by_cached_key(|of| (rank(object.btf.as_ref(), of), of.name));
@@ -61,26 +66,38 @@ fn rank(btf: Option<&Btf<'_>>, of: &Extern<'_>) -> u32 {
     layout.map_or(u32::MAX, Layout::rank)
 }
 
-fn kind(btf: Option<&Btf<'_>>, name: &str) -> ExternKind {
-    let Some(btf) = btf else {
-        return ExternKind::Undescribed;
-    };
-    let described = |section: &str| {
-        let section = datasec(btf, section)?;
-        let vars = (0..section.vlen).filter_map(|at| btf.secinfo(&section, at).ok());
-        let mut vars = vars.filter_map(|info| btf.header(info.var).ok());
-        vars.find(|var| btf.str_at(var.name) == Some(name))
-    };
-    if let Some(var) = described(".kconfig") {
-        return ExternKind::Config(var.target());
+/// What the object's BTF says of each name. Of two of one name the first counts, and configuration
+/// before symbols.
+fn described<'a>(btf: &Btf<'a>) -> BTreeMap<&'a str, ExternKind> {
+    let mut known = BTreeMap::new();
+    for section in [".kconfig", ".ksyms"] {
+        let Some(vars) = datasec(btf, section) else {
+            continue;
+        };
+        for at in 0..vars.vlen {
+            let var = btf.secinfo(&vars, at);
+            let Ok(var) = var.and_then(|info| btf.header(info.var)) else {
+                continue;
+            };
+            if let Some(name) = btf.str_at(var.name) {
+                known.entry(name).or_insert_with(|| match section {
+                    ".kconfig" => ExternKind::Config(var.target()),
+                    _ => symbol(btf, &var),
+                });
+            }
+        }
     }
-    match described(".ksyms") {
-        None => ExternKind::Undescribed,
-        Some(of) if of.kind == Kind::Func => ExternKind::Function(of.target()),
-        Some(of) => match btf.peel(of.target()) {
-            Ok(ty) if ty.kind == Kind::Void => ExternKind::Address,
-            Ok(ty) => ExternKind::Variable(ty.id),
-            Err(_) => ExternKind::Undescribed,
-        },
+    known
+}
+
+/// What an entry of `.ksyms` is.
+fn symbol(btf: &Btf<'_>, of: &Header) -> ExternKind {
+    if of.kind == Kind::Func {
+        return ExternKind::Function(of.target());
+    }
+    match btf.peel(of.target()) {
+        Ok(ty) if ty.kind == Kind::Void => ExternKind::Address,
+        Ok(ty) => ExternKind::Variable(ty.id),
+        Err(_) => ExternKind::Undescribed,
     }
 }
