@@ -350,7 +350,8 @@ fn words_of_strangers_do_nothing_to_a_terminal() {
 fn files_that_are_none_are_not_waited_for() {
     let folder = Folder::new("pipes");
     let (kernel, hello) = (folder.new_kernel("6.9"), object("hello.bpf.o"));
-    let (pipe, out) = (folder.path("README"), folder.path("out"));
+    let (pipe, elsewhere) = (folder.path("README"), Folder::new("minimal"));
+    let out = elsewhere.path(".");
     let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
     assert!(made.success());
     for (args, code) in [
@@ -391,6 +392,19 @@ fn files_that_are_none_are_not_waited_for() {
         let said = call(args);
         assert_eq!(said.code, code, "{args:?}: {}{}", said.out, said.err);
     }
+    let inside = folder.path("small");
+    let said = call(&[
+        "btf",
+        "min",
+        "--for",
+        &hello,
+        "--btf",
+        &folder.path("."),
+        "-o",
+        &inside,
+    ]);
+    assert_eq!(said.code, 1, "{}", said.err);
+    assert!(!Path::new(&inside).exists());
     // What a shell gives for `<(…)`.
     let piped = format!(
         "(sleep 0.1; echo 'ffff80000a1b2c40 D init_task') | {} check {hello} --btf {kernel} \

@@ -53,6 +53,14 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
             "name the objects with --for, or --tools for those built in",
         ));
     }
+    // The next run would take what is written for whole BTF.
+    let folder = [full.trim_end_matches('/'), "/"].concat();
+    if [min.output.as_str(), "/"].concat().starts_with(&folder) && file::open_folder(full).is_ok() {
+        let output = &min.output;
+        return Err(Failure::usage(format!(
+            "-o {output} lies in {full}: write to a folder elsewhere"
+        )));
+    }
     let mut files = Vec::new();
     for path in &min.objects {
         files.push((path.as_str(), read_object(path)?));
