@@ -141,7 +141,7 @@ fn a_minimal_btf_gives_the_same_bytes_as_the_whole_one_and_is_small() {
     };
     for kernel in kernels() {
         let whole = Whole::new(&kernel.bytes);
-        for (what, objects, most) in [("tools", of(true), 1024), ("all objects", of(false), 4096)] {
+        for (what, objects, most) in [("tools", of(true), 1024), ("all objects", of(false), 8192)] {
             let small = minimal(&whole, &objects);
             let (len, of) = (small.len(), kernel.bytes.len());
             println!("{}: {what}: {len} of {of} bytes", kernel.name);
@@ -312,8 +312,10 @@ fn relocation_takes_256_kib_and_two_passes_for_any_object_and_kernel() {
             assert!(answers > 0);
             assert!(peak <= MOST, "{name_of_kernel}: {name}: {peak} bytes");
             // One pass over the names and one over the types read each byte once. What comes on top
-            // are single records; where each struct is there hundreds of times, many.
-            let few = percent.is_none_or(|percent| percent <= 110);
+            // are single records, some blocks for each answer; where each struct is there hundreds
+            // of times, many.
+            let most = bytes.len() + (64 << 10) + answers * (24 << 10);
+            let few = read.is_none_or(|read| read <= most as u64);
             assert!(few || !kernel.is_deduplicated(), "{name_of_kernel}: {name}");
         }
     }

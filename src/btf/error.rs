@@ -50,6 +50,9 @@ pub enum BtfError {
     /// A table of `.BTF.ext` is not what its header says.
     #[error(".BTF.ext: {0}")]
     Ext(&'static str),
+    /// More names are looked for at once than a window tells apart.
+    #[error("{0} different names are asked for at once, and 65535 is the most: take fewer objects")]
+    TooManyNames(usize),
     /// The file behind a window could not be read.
     #[error("reading BTF: {0}")]
     Io(rustix::io::Errno),

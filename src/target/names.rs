@@ -122,6 +122,10 @@ impl Names {
                 }
             }
         };
+        if self.hits.len() == self.hits.capacity() {
+            // Not the double: where names overlap, a short one ends thousands of others.
+            self.hits.reserve_exact(self.hits.len() / 8 + 64);
+        }
         self.hits.push(Hit {
             offset,
             text: index,

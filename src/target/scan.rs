@@ -46,8 +46,8 @@ pub(super) struct TypeScan {
     pub stride: u32,
     /// How many records there are.
     pub count: u32,
-    /// Types whose name is wanted as a root: name and number.
-    pub roots: Vec<(u16, TypeId)>,
+    /// By wanted name: the types that are called so, where it is wanted as a root, in order.
+    pub roots: Vec<Vec<TypeId>>,
 }
 
 impl TypeScan {
@@ -160,6 +160,7 @@ pub(super) fn types(
 ) -> Result<TypeScan, BtfError> {
     let mut scan = TypeScan {
         stride: TypeScan::FIRST_STRIDE,
+        roots: wanted.iter().map(|_| Vec::new()).collect(),
         ..TypeScan::default()
     };
     scan.index
@@ -167,7 +168,10 @@ pub(super) fn types(
     let tables = Tables::new(names.roots(wanted));
     let found = &mut |scan: &mut TypeScan, name, id| {
         if let Some(root) = names.root_at(wanted, name) {
-            scan.roots.push((root, id));
+            let Some(ids) = scan.roots.get_mut(usize::from(root)) else {
+                return;
+            };
+            ids.push(id);
         }
     };
     // Bytes of the section before the piece, and bytes of a long record that reach into the next.
@@ -184,6 +188,5 @@ pub(super) fn types(
     if skip > 0 || base != len {
         return Err(BtfError::Truncated("the last type record"));
     }
-    scan.roots.sort();
     Ok(scan)
 }

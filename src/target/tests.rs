@@ -404,3 +404,19 @@ fn any_bytes_flipped_give_the_same_types_or_the_same_error() {
         }
     }
 }
+
+#[test]
+fn more_names_than_a_window_tells_apart_are_an_error() {
+    let mut btf = Builder::new();
+    btf.int("int", 4, true);
+    let bytes = btf.bytes();
+    let names: Vec<String> = (0..=u16::MAX).map(|n| format!("name{n}")).collect();
+    let mut wanted = Wanted::default();
+    for name in names.iter().skip(1) {
+        wanted.name(name);
+    }
+    assert!(super::testing::windowed(&bytes, &wanted).is_ok());
+    wanted.name(&names[0]);
+    let refused = super::testing::windowed(&bytes, &wanted).err();
+    assert_eq!(refused, Some(BtfError::TooManyNames(65536)));
+}

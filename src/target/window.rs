@@ -22,14 +22,14 @@ const FOUND: usize = 16;
 ///
 /// # Memory
 /// 32 KiB of window, at most 32 KiB of index (four bytes for every 16th type; every 32nd where a BTF
-/// has more than 131,072; and so on), and some dozens of bytes per wanted name. None of it grows
-/// with the BTF.
+/// has more than 131,072; and so on), some dozens of bytes per wanted name, and four bytes for
+/// each type that is called as wanted. None of it grows with the BTF otherwise.
 pub struct WindowedBtf<'s> {
     source: Source<'s>,
     layout: Layout,
     names: Names,
     scan: TypeScan,
-    /// The candidates of each root, by name: the name, and where its types start in `roots`.
+    /// The candidates of each root, by name.
     candidates: Vec<(Box<str>, Vec<TypeId>)>,
     blocks: RefCell<Blocks>,
     /// Records that were found by the low bits of their number: members are read one after another,
@@ -92,6 +92,9 @@ impl<'s> WindowedBtf<'s> {
         strings: Strings,
         (mut names, first): (Names, u32),
     ) -> Result<WindowedBtf<'s>, BtfError> {
+        if wanted.len() > usize::from(u16::MAX) {
+            return Err(BtfError::TooManyNames(wanted.len()));
+        }
         let layout = source.layout(len)?;
         let mut window = match source {
             Source::File { .. } => vec![0; WINDOW],
@@ -107,17 +110,15 @@ impl<'s> WindowedBtf<'s> {
             (&mut names, first),
         )?;
         let section = (layout.types_at, layout.types_len);
-        let scan = scan::types(&source, &mut window, section, wanted, &names)?;
-        let candidates = wanted
-            .iter()
+        let mut scan = scan::types(&source, &mut window, section, wanted, &names)?;
+        let roots = wanted.iter().zip(core::mem::take(&mut scan.roots));
+        let candidates = roots
             .enumerate()
             .filter(|(index, _)| wanted.is_root(*index as u16))
-            .map(|(index, name)| {
-                let ids = scan
-                    .roots
-                    .iter()
-                    .filter(|(root, _)| usize::from(*root) == index);
-                (name.into(), ids.map(|(_, id)| *id).collect())
+            .map(|(_, (name, mut ids))| {
+                // BTF that was never deduplicated has hundreds of each.
+                ids.shrink_to_fit();
+                (name.into(), ids)
             })
             .collect();
         Ok(WindowedBtf {
