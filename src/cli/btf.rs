@@ -6,11 +6,9 @@ use btfly::relocate::{Answer, Minimal, RelocateError, Resolver, wanted};
 use btfly::sys::file;
 use btfly::target::{Source, Wanted, WindowedBtf, open_btf};
 
+use super::btf_files::{self, BtfFile};
 use super::{Class, Common, Failure, parse, run::read_object};
 use crate::tools;
-
-/// Folders in folders, at most: BTFHub's have three.
-const MAX_DEPTH: u32 = 8;
 
 /// Pick out of a kernel's whole BTF what some objects need: a few KB for each kernel of a fleet.
 /// --btf names the whole BTF, or a folder of them; then the output is a folder of the same layout.
@@ -77,7 +75,7 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
     for (path, bytes) in given.chain(built_in) {
         asked.add(bytes).map_err(|failure| failure.of_file(path))?;
     }
-    match asked.answer(full, &min.output, 0)? {
+    match asked.answer(full, &min.output)? {
         0 => Err(Failure::other(format!(
             "{full}: no .btf or .btf.tar.xz file in it"
         ))),
@@ -104,39 +102,22 @@ impl<'o> Asked<'o> {
 
     /// Writes the minimal BTF of the file `full`, or of each file in the folder `full`. Returns how many
     /// there were.
-    fn answer(&self, full: &str, output: &str, depth: u32) -> Result<usize, Failure> {
+    fn answer(&self, full: &str, output: &str) -> Result<usize, Failure> {
         let opened = file::open(full).map_err(|e| Failure::other(format!("{full}: {e}")))?;
         if !file::is_folder(&opened).unwrap_or(false) {
             return self.one(full, output).map(|()| 1);
         }
-        if depth > MAX_DEPTH {
-            return Ok(0);
-        }
-        let mut count = 0;
-        file::make_folder(output).map_err(|e| Failure::other(format!("{output}: {e}")))?;
-        let mut names: Vec<String> = Vec::new();
-        file::for_each_entry(&opened, &mut |name| names.push(name.into()))
-            .map_err(|e| Failure::other(format!("{full}: {e}")))?;
-        names.sort();
-        for name in names {
-            let path = [full, "/", &name].concat();
-            let stem = name
-                .strip_suffix(".btf.tar.xz")
-                .or_else(|| name.strip_suffix(".btf"));
-            let is_folder = || file::open_folder(&path).is_ok();
-            match stem {
-                Some(stem) => {
-                    self.one(&path, &[output, "/", stem, ".btf"].concat())?;
-                    count += 1;
-                }
-                None if is_folder() => {
-                    count += self.answer(&path, &[output, "/", &name].concat(), depth + 1)?;
-                }
-                // A README, say.
-                None => {}
+        let files = btf_files::below(full)?;
+        for BtfFile { path, folder, stem } in &files {
+            let mut place = String::from(output);
+            make_folder(&place)?;
+            for name in folder.split('/').filter(|name| !name.is_empty()) {
+                place.extend(["/", name]);
+                make_folder(&place)?;
             }
+            self.one(path, &[&place, "/", stem, ".btf"].concat())?;
         }
-        Ok(count)
+        Ok(files.len())
     }
 
     fn one(&self, full: &str, output: &str) -> Result<(), Failure> {
@@ -192,6 +173,10 @@ fn outcome(
             ))
         }
     })
+}
+
+fn make_folder(path: &str) -> Result<(), Failure> {
+    file::make_folder(path).map_err(|e| Failure::other(format!("{path}: {e}")))
 }
 
 fn damaged(error: RelocateError) -> Failure {

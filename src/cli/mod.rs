@@ -3,6 +3,8 @@
 #[cfg(feature = "full")]
 mod btf;
 #[cfg(feature = "full")]
+mod btf_files;
+#[cfg(feature = "full")]
 mod check;
 mod common;
 #[cfg(feature = "full")]

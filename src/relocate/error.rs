@@ -27,6 +27,9 @@ pub enum RelocateError {
         /// The candidates.
         String,
     ),
+    /// More different questions than any program has.
+    #[error("the object asks more than {0} different things about the kernel's types")]
+    TooMany(usize),
     /// Types so entangled that comparing them was given up.
     #[error("comparing {0} with the kernel's types takes too long: they are entangled")]
     Entangled(String),

@@ -5,6 +5,10 @@ use super::spec::Spec;
 use crate::btf::{Btf, CoreRelo, Kind, RelocationKind, TypeId, Types, essential_name};
 use crate::target::Wanted;
 
+/// How many different questions an object may ask: each is answered by going through the members of a
+/// struct, which a stranger's object may have made as many. The largest programs have some hundreds.
+const MAX_QUESTIONS: usize = 8192;
+
 /// Gathers the names that answering `relos` will compare: root types, members and enumerators on
 /// their paths, the names of compatible enums and forward declarations; and for a match, every
 /// name in the type.
@@ -37,6 +41,9 @@ impl<'a> Gathered<'a> {
         let key = (relo.type_id, relo.access.0, matches, relo.kind.is_enumval());
         if self.seen.contains(&key) {
             return Ok(());
+        }
+        if self.seen.len() == MAX_QUESTIONS {
+            return Err(RelocateError::TooMany(MAX_QUESTIONS));
         }
         self.seen.push(key);
         let wanted = &mut self.wanted;

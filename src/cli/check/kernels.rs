@@ -4,13 +4,7 @@ use btfly::relocate::Target;
 use btfly::sys::{file, kernel};
 use btfly::target::{Kernel, NoTypes, Wanted, open_btf};
 
-use super::super::Failure;
-
-/// Folders in folders, at most: BTFHub's have three.
-const MAX_DEPTH: u32 = 8;
-
-/// What files of BTF are called behind the release.
-const ENDINGS: [&str; 2] = [".btf.tar.xz", ".btf"];
+use super::super::{Failure, btf_files};
 
 /// Where a kernel's types are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +43,10 @@ pub fn find(given: &[String], release: Option<&str>) -> Result<Vec<Candidate>, F
             continue;
         }
         let before = found.len();
-        folder(path.trim_end_matches('/'), release, &mut found, 0)?;
+        let files = btf_files::below(path)?;
+        let asked = |stem: &str| release.is_none_or(|release| release == stem);
+        let files = files.into_iter().filter(|file| asked(&file.stem));
+        found.extend(files.map(|file| of_file(file.path)));
         if found.len() == before {
             let named = match release {
                 Some(release) => format!("{release}.btf or {release}.btf.tar.xz"),
@@ -83,44 +80,11 @@ pub fn find(given: &[String], release: Option<&str>) -> Result<Vec<Candidate>, F
 
 fn of_file(path: String) -> Candidate {
     let name = path.rsplit('/').next().unwrap_or(&path);
-    let label = stem(name).unwrap_or(name).to_owned();
+    let label = btf_files::stem(name).unwrap_or(name).to_owned();
     Candidate {
         place: Place::File(path),
         label,
     }
-}
-
-fn stem(name: &str) -> Option<&str> {
-    ENDINGS.iter().find_map(|ending| name.strip_suffix(ending))
-}
-
-/// Adds the files of BTF in a folder and those in it, in the order of their names.
-fn folder(
-    path: &str,
-    release: Option<&str>,
-    found: &mut Vec<Candidate>,
-    depth: u32,
-) -> Result<(), Failure> {
-    let failed = |error| Failure::other(format!("{path}: {error}"));
-    let opened = file::open_folder(path).map_err(failed)?;
-    if depth > MAX_DEPTH {
-        return Ok(());
-    }
-    let mut names: Vec<String> = Vec::new();
-    file::for_each_entry(&opened, &mut |name| names.push(name.into())).map_err(failed)?;
-    names.sort();
-    for name in names {
-        let path = [path, "/", &name].concat();
-        match stem(&name) {
-            Some(stem) if release.is_none_or(|release| release == stem) => {
-                found.push(of_file(path));
-            }
-            Some(_) => {}
-            // What can't be entered has nothing to show.
-            None => drop(folder(&path, release, found, depth + 1)),
-        }
-    }
-    Ok(())
 }
 
 impl Candidate {

@@ -214,3 +214,24 @@ fn names_outside_the_string_section_are_no_names() {
     nameless[at..at + 4].copy_from_slice(&u32::MAX.to_le_bytes());
     assert!(Whole::new(&nameless).unwrap().candidates("s").is_empty());
 }
+
+#[test]
+fn an_object_with_more_questions_than_any_program_has_is_refused() {
+    let mut b = Builder::new();
+    let access = StrOffset(b.name("0"));
+    let relos: Vec<CoreRelo> = (0..8193)
+        .map(|_| CoreRelo {
+            insn_offset: 0,
+            type_id: b.structure("s", 4, &[]),
+            access,
+            kind: TypeExists,
+        })
+        .collect();
+    let bytes = b.bytes();
+    let btf = Btf::parse(&bytes).unwrap();
+    assert!(wanted(&btf, relos[1..].iter()).is_ok());
+    // What was asked before is not counted again.
+    assert!(wanted(&btf, relos[1..].iter().chain(&relos[1..])).is_ok());
+    let error = wanted(&btf, relos.iter()).unwrap_err();
+    assert_eq!(error, RelocateError::TooMany(8192));
+}
