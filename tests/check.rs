@@ -53,6 +53,9 @@ fn each_object_has_a_verdict_for_each_kernel() {
     );
     assert_eq!(said.out, expected);
     assert_eq!((said.code, &*said.err), (0, ""));
+    // As a shell writes `--btf *.btf`.
+    let said = check(&[&hello, "--btf", &new, &old, &kinds]);
+    assert_eq!(said.out, expected);
 }
 
 #[test]

@@ -25,6 +25,14 @@ pub struct Candidate {
     pub label: String,
 }
 
+/// Whether a path is more likely a kernel's types than an object: a folder, or called so.
+pub fn is_one(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    btf_files::stem(name).is_some()
+        || name.starts_with("vmlinux")
+        || file::open_folder(path).is_ok()
+}
+
 /// All kernels that the values of `--btf` mean. `release` picks one out of a folder.
 pub fn find(given: &[String], release: Option<&str>) -> Result<Vec<Candidate>, Failure> {
     let mut found = Vec::new();

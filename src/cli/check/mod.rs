@@ -16,7 +16,7 @@ use kernels::{Candidate, Place};
 
 /// Say what becomes of objects on kernels that are not here: fits, degrades (what is missing), or
 /// fails (why). Nothing is loaded, and no root is needed. Each --btf names a kernel by a file with
-/// its types, many by a folder, or a kernel without by the word none; without --btf it is the one
+/// its types (*.btf will do), many by a folder, or a kernel without by the word none; without --btf it is the one
 /// that runs here. Exit code 2 if anything fails.
 #[derive(argh::FromArgs)]
 struct Check {
@@ -67,12 +67,22 @@ struct Row<'r> {
 }
 
 pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
-    let Some(check) = parse::<Check>("check", args)? else {
+    let Some(mut check) = parse::<Check>("check", args)? else {
         return Ok(());
     };
+    // A shell writes many paths where `--btf *.btf` stands, and only the first comes as its value.
+    let mut btfs = common.btfs().to_vec();
+    if !btfs.is_empty() {
+        let (more, objects) = check
+            .objects
+            .into_iter()
+            .partition::<Vec<_>, _>(|path| kernels::is_one(path));
+        check.objects = objects;
+        btfs.extend(more);
+    }
     if check.objects.is_empty() || (check.insns && check.json) {
         return Err(Failure::usage(
-            "this takes the form: btfly check OBJECT… [--btf KERNEL]… [--insns | --json]",
+            "this takes the form: btfly check OBJECT… [--btf KERNEL…]… [--insns | --json]",
         ));
     }
     let mut files = Vec::new();
@@ -87,7 +97,7 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
         .map(|(path, object)| (path, object.map_err(|error| error.to_string())))
         .collect();
     let facts = Facts::read(&check, &objects)?;
-    let kernels = kernels::find(common.btfs(), check.release.as_deref())?;
+    let kernels = kernels::find(&btfs, check.release.as_deref())?;
     let mut listing = Listing {
         wanted: check.insns,
         heads: objects.len() > 1 || kernels.len() > 1,
