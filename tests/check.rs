@@ -506,3 +506,20 @@ fn nobody_needs_to_be_root() {
     let out = String::from_utf8(output.stdout).unwrap();
     assert_eq!(out.lines().nth(1), said.out.lines().nth(1));
 }
+
+#[test]
+fn a_minimal_btf_is_made_for_as_many_objects_as_a_shell_writes() {
+    let folder = Folder::new("many");
+    let kernel = folder.new_kernel("6.9");
+    let (hello, relo) = (object("hello.bpf.o"), object("tests/relo.bpf.o"));
+    let made = |objects: &[&str]| {
+        let out = format!("{kernel}.min");
+        let ends = ["--btf", &kernel, "-o", &out];
+        let said = call(&[&["btf", "min", "--for", &relo], objects, &ends].concat());
+        assert_eq!((said.code, &*said.err), (0, ""));
+        std::fs::read(out).unwrap()
+    };
+    let both = made(&["--for", &hello]);
+    assert_eq!(made(&[&hello]), both);
+    assert!(made(&[]).len() < both.len());
+}

@@ -18,6 +18,10 @@ struct Min {
     #[argh(positional)]
     action: String,
 
+    /// more objects: a shell writes many where --for *.bpf.o stands
+    #[argh(positional, arg_name = "OBJECT")]
+    more: Vec<String>,
+
     /// an object file; may be given several times
     #[argh(option, long = "for", arg_name = "OBJECT")]
     objects: Vec<String>,
@@ -60,7 +64,7 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
         )));
     }
     let mut files = Vec::new();
-    for path in &min.objects {
+    for path in min.objects.iter().chain(&min.more) {
         files.push((path.as_str(), read_object(path)?));
     }
     let given = files.iter().map(|(path, bytes)| (*path, bytes.as_slice()));
