@@ -114,6 +114,7 @@ impl From<LoadError> for Failure {
             | LoadError::License => Class::BadObject,
             LoadError::Missing { .. }
             | LoadError::NoKernelBtf { .. }
+            | LoadError::NoKernelRelocation
             | LoadError::Program { .. }
             | LoadError::Unsupported { .. }
             | LoadError::Kconfig(_) => Class::Missing,

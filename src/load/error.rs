@@ -41,6 +41,9 @@ pub enum LoadError {
         /// Whose types were asked.
         from: String,
     },
+    /// The kernel was told to relocate, and does not know how.
+    #[error("this kernel does not relocate by itself, which those from 5.17 on do")]
+    NoKernelRelocation,
     /// A program needs kernel types and there are none to be had.
     #[error("program {program}: needs the layout of {types}, and this kernel has no BTF")]
     NoKernelBtf {
@@ -108,6 +111,7 @@ impl LoadError {
     pub fn hint(&self) -> Option<String> {
         match self {
             LoadError::Permission { .. } => Some(permission::hint()),
+            LoadError::NoKernelRelocation => Some("leave --relocate kernel out".into()),
             LoadError::NoKernelBtf { .. } => Some(no_btf_hint()),
             LoadError::Missing { .. } => Some(
                 "the object was made for another kernel: guard the access with \

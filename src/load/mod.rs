@@ -19,7 +19,7 @@ use rustix::fd::OwnedFd;
 use crate::attach::{AttachError, Attacher, Link, Probe};
 use crate::object::{Hook, Object, ObjectError, Program};
 use crate::relocate::{Choose, RelocationReport};
-use crate::sys::{Features, rlimit};
+use crate::sys::{Feature, Features, rlimit};
 use crate::target::Kernel;
 
 /// A map in the kernel. Dropping it lets the map go, once no program uses it.
@@ -58,8 +58,9 @@ pub struct Options<'o> {
 /// Who applies an object's CO-RE relocations. The instructions are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Relocate {
-    /// Whoever is quicker; this library where the kernel does not do it, or refuses the outcome, and
-    /// where other types are to be taken than the kernel's own, or somebody hears the report.
+    /// Whoever is quicker; this library where the kernel does not do it, refuses the outcome or hides
+    /// its types, and where other types are to be taken than the kernel's own, or somebody hears the
+    /// report.
     #[default]
     Auto,
     /// This library.
@@ -117,7 +118,15 @@ pub fn load<'a>(
         relocated = relocations::apply(object, kernel, &mut options)?;
         loaded = programs(&relocated);
     }
-    let programs = loaded?;
+    // A kernel that does not know of relocations answers that a call has too much in it.
+    let programs = loaded.map_err(|error| match error {
+        LoadError::Program { .. }
+            if relocated.by_kernel && !kernel.features.has(Feature::CoreRelocations) =>
+        {
+            LoadError::NoKernelRelocation
+        }
+        error => error,
+    })?;
     Ok(Loaded {
         maps,
         programs,
@@ -230,7 +239,6 @@ impl<'f> Memlock<'f> {
         &self,
         mut call: impl FnMut() -> rustix::io::Result<T>,
     ) -> rustix::io::Result<T> {
-        use crate::sys::Feature;
         let first = call();
         let refused = matches!(first, Err(rustix::io::Errno::PERM));
         if !refused || self.raised.get() || self.features.has(Feature::MemcgAccounting) {

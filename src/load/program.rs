@@ -148,6 +148,7 @@ impl<'l, 'a> Loader<'l, 'a> {
         };
         match refusal
             .insn
+            .filter(|insn| self.is_poison(linked, *insn, &refusal))
             .and_then(|insn| self.poisoned(program, linked, insn))
         {
             Some(error) => error,
@@ -168,9 +169,17 @@ impl<'l, 'a> Loader<'l, 'a> {
         }
     }
 
-    /// If the verifier stopped at an instruction that a relocation poisoned: what it needed.
+    /// Whether the verifier stopped at an instruction that a relocation poisoned: here, or in the
+    /// kernel, which uses the same number.
+    fn is_poison(&self, linked: &Linked, insn: usize, refusal: &Refusal) -> bool {
+        match self.relocated.by_kernel {
+            true => refusal.reason.contains(&POISON.to_string()),
+            false => linked.insns.get(insn).is_some_and(|i| i.imm == POISON),
+        }
+    }
+
+    /// What a poisoned instruction needed.
     fn poisoned(&self, program: &Program<'_>, linked: &Linked, insn: usize) -> Option<LoadError> {
-        linked.insns.get(insn).filter(|i| i.imm == POISON)?;
         let origin = linked.origin(self.object, insn)?;
         let code = self.object.code.get(origin.code)?;
         let here = |r: &&CoreRelo| r.insn_offset as usize / 8 == origin.slot;

@@ -19,7 +19,7 @@ pub(super) struct Relocated {
 }
 
 /// Up to how many root types the kernel is quicker: it goes through all of its types for each that
-/// it was not asked for of late, in 1.8 to 2.7 ms by the clock of scripts/qemu-arm64/bench, and copies
+/// it was not asked for of late, in 1.7 to 2.7 ms by the clock of scripts/qemu-arm64/bench, and copies
 /// none. Here all are found at once, in 6.6 to 10.3 ms.
 const FEW_ROOTS: usize = 3;
 
@@ -51,7 +51,7 @@ pub(super) fn choose(
     }
     Ok(Relocated {
         fitted: Fitted::compiled(object),
-        from: None,
+        from: Some("the kernel".into()),
         unknown: Vec::new(),
         by_kernel,
     })

@@ -11,7 +11,7 @@ use rustix::fd::AsFd;
 
 use crate::board::{object, on_board};
 use crate::sandbox::without_btf;
-use crate::watch::Watch;
+use crate::watch::{Watch, btfly};
 
 /// What the verifier made of each program, but for what differs from load to load.
 fn loaded(path: &str, kernel: &Kernel, relocate: Relocate) -> Result<Vec<String>, LoadError> {
@@ -121,4 +121,23 @@ fn a_kernel_that_hides_its_types_relocates_when_it_is_told_to() {
     for who in ["own", "auto"] {
         line(who).failed(3, &["BTF", "task_struct"]);
     }
+}
+
+#[test]
+fn what_the_kernel_can_not_relocate_is_named_too() {
+    on_board!(board);
+    if !board.has_btf() {
+        return;
+    }
+    let command = |name: &str, words: &[&str]| {
+        let mut command = btfly();
+        command.args(["run", &object(name), "--relocate", "kernel"]);
+        Watch::spawn(command).end().failed(3, words);
+    };
+    let missing = "tests/missing_field.bpf.o";
+    if crate::board::version() < (5, 17) {
+        return command(missing, &["does not relocate by itself", "--relocate"]);
+    }
+    let place = "instruction 15 (missing_field.bpf.c:";
+    command(missing, &["task_struct.no_such_field", place]);
 }
