@@ -2,7 +2,7 @@
 
 use super::abi::{
     BPF_OBJ_NAME_LEN, BtfLoadAttr, IdAttr, InfoAttr, LinkCreatePerfAttr, MapCreateAttr,
-    MapElemAttr, ProgLoadAttr, ProgTestRunAttr, RawTracepointAttr,
+    MapElemAttr, ObjAttr, ProgLoadAttr, ProgTestRunAttr, RawTracepointAttr,
 };
 use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use rustix::io::{self, Errno};
@@ -28,6 +28,8 @@ unsafe impl Attr for ProgTestRunAttr {}
 unsafe impl Attr for IdAttr {}
 // Safety: as above.
 unsafe impl Attr for InfoAttr {}
+// Safety: as above.
+unsafe impl Attr for ObjAttr {}
 // Safety: as above.
 unsafe impl Attr for RawTracepointAttr {}
 // Safety: as above.

@@ -10,6 +10,8 @@ pub mod bpf;
 mod bpf_call;
 mod bpf_ids;
 pub mod bpf_map;
+#[cfg(feature = "full")]
+pub mod bpf_pin;
 pub mod bytes;
 pub mod constant;
 pub mod cpus;
