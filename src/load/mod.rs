@@ -17,7 +17,9 @@ pub use program::LoadedProgram;
 use rustix::fd::OwnedFd;
 
 use crate::attach::{AttachError, Attacher, Link, Probe};
-use crate::object::{Hook, Object, ObjectError, Program};
+#[cfg(feature = "full")]
+use crate::object::ObjectError;
+use crate::object::{Hook, Object, Program};
 use crate::relocate::{Choose, RelocationReport};
 use crate::sys::{Feature, Features, rlimit};
 use crate::target::Kernel;
@@ -136,7 +138,8 @@ pub fn load<'a>(
 
 /// Refuses what is described in the object and not done here, before the kernel sees any of it.
 fn check_support(object: &Object<'_>, choose: Choose<'_>) -> Result<(), LoadError> {
-    if object.filled_maps {
+    #[cfg(feature = "full")]
+    if object.maps.iter().any(|map| !map.slots.is_empty()) {
         return Err(LoadError::Object(ObjectError::BadData {
             section: ".maps".into(),
             why: "maps with initial values are not supported yet",

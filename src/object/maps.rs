@@ -34,6 +34,12 @@ pub struct MapSpec<'a> {
     pub pinning: Pinning,
     /// For a map of maps, what the inner maps look like.
     pub inner: Option<Box<MapSpec<'a>>>,
+    /// What it holds before the first program runs, by key.
+    #[cfg(feature = "full")]
+    pub slots: Vec<super::Slot>,
+    /// Where in its definition the slots are.
+    #[cfg(feature = "full")]
+    pub(super) values_at: Option<crate::btf::BitOffset>,
 }
 
 /// Where a map comes from.
@@ -92,6 +98,10 @@ impl<'a> MapSpec<'a> {
             value_type: TypeId::VOID,
             pinning: Pinning::None,
             inner: None,
+            #[cfg(feature = "full")]
+            slots: Vec::new(),
+            #[cfg(feature = "full")]
+            values_at: None,
         }
     }
 
@@ -182,6 +192,10 @@ fn definition<'a>(
             }
             "values" => {
                 size(&mut map.value_size, 4, field)?;
+                #[cfg(feature = "full")]
+                {
+                    map.values_at = Some(member.offset);
+                }
                 map.inner = inner(btf, map.name, member.ty)?;
             }
             other => return Err(format!("its definition has the unknown field '{other}'")),

@@ -15,6 +15,8 @@ mod kconfig;
 mod kinds;
 mod maps;
 mod parse;
+#[cfg(feature = "full")]
+mod slots;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +28,8 @@ pub use externs::{Extern, ExternKind};
 pub use hook::{Hook, KNOWN_SECTIONS, ProgramKind};
 pub use insn::{Insn, op};
 pub use maps::{DataKind, MapKind, MapSpec, Pinning};
+#[cfg(feature = "full")]
+pub use slots::{Filling, Slot};
 
 use crate::btf::{Btf, BtfExt, StrOffset};
 
@@ -46,8 +50,6 @@ pub struct Object<'a> {
     pub programs: Vec<Program<'a>>,
     /// Its maps: those of `.maps` in the order of their offsets, then one for each data section.
     pub maps: Vec<MapSpec<'a>>,
-    /// Whether some of its maps have initial values: other maps, or programs.
-    pub filled_maps: bool,
     /// Its global variables.
     pub globals: Vec<Global<'a>>,
     /// What it expects of the kernel by name, in the order in which loaders number it.

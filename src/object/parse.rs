@@ -28,7 +28,6 @@ pub(super) fn object(bytes: &[u8]) -> Result<Object<'_>, ObjectError> {
         functions: Vec::new(),
         programs: Vec::new(),
         maps: Vec::new(),
-        filled_maps: false,
         globals: Vec::new(),
         #[cfg(feature = "full")]
         externs: Vec::new(),
@@ -58,9 +57,9 @@ pub(super) fn object(bytes: &[u8]) -> Result<Object<'_>, ObjectError> {
 
 /// Which ELF sections became what.
 #[derive(Default)]
-struct Places {
+pub(super) struct Places {
     /// ELF section of each [`Object::code`].
-    code: Vec<usize>,
+    pub code: Vec<usize>,
     /// ELF section and index in [`Object::maps`] of each data map.
     data: Vec<(usize, usize)>,
     /// ELF section of `.maps`.
@@ -211,8 +210,13 @@ fn read_declared_maps<'a>(
         return Ok(());
     };
     places.maps = Some(section);
-    // `__array(values, …) = { … }`: the slots are filled from these.
-    object.filled_maps = !elf.relocations(section)?.is_empty();
+    #[cfg(not(feature = "full"))]
+    if !elf.relocations(section)?.is_empty() {
+        return Err(ObjectError::BadData {
+            section: ".maps".into(),
+            why: "maps with initial values are not supported yet",
+        });
+    }
     let btf = object.btf.as_ref().ok_or(ObjectError::NoBtf {
         needs: "the section .maps",
     })?;
@@ -234,6 +238,8 @@ fn read_declared_maps<'a>(
         MapKind::Declared { offset } => offset,
         MapKind::Data { .. } => u64::MAX,
     });
+    #[cfg(feature = "full")]
+    super::slots::read(elf, object, places, section)?;
     Ok(())
 }
 
@@ -441,7 +447,7 @@ fn undefined<'a>(
     }
 }
 
-fn function_at(object: &Object<'_>, code: usize, byte: u64) -> Option<usize> {
+pub(super) fn function_at(object: &Object<'_>, code: usize, byte: u64) -> Option<usize> {
     object
         .functions
         .iter()
