@@ -3,6 +3,7 @@
 //! The order is that of [`load`]. Nothing is probed that works at the first try; where the kernel
 //! refuses, the room decides by feature what to leave out.
 
+mod attach;
 mod btf;
 mod error;
 mod kconfig;
@@ -16,7 +17,6 @@ pub use program::LoadedProgram;
 
 use rustix::fd::OwnedFd;
 
-use crate::attach::{AttachError, Attacher, Link, Probe};
 #[cfg(feature = "full")]
 use crate::object::ObjectError;
 use crate::object::{Hook, Object, Program};
@@ -149,9 +149,9 @@ fn check_support(object: &Object<'_>, choose: Choose<'_>) -> Result<(), LoadErro
         match &program.hook {
             Hook::Unknown => return Err(LoadError::Object(program.unknown_section())),
             #[cfg(feature = "full")]
-            Hook::Other { kind, .. } if program.kind.attach_btf => {
+            _ if program.kind.attach_btf => {
                 return Err(LoadError::Unsupported {
-                    what: format!("program {}: the kind {kind}", program.name),
+                    what: format!("program {}: the kind {}", program.name, program.kind.name),
                 });
             }
             _ => {}
@@ -174,51 +174,6 @@ impl Loaded<'_> {
     /// The map with this name.
     pub fn map(&self, name: &str) -> Option<&LoadedMap> {
         self.maps.iter().find(|m| m.name == name)
-    }
-
-    /// Attaches every program where its section says. Dropping the links detaches them.
-    ///
-    /// # Errors
-    /// The first program that can't be attached; the others are detached again.
-    pub fn attach(&self, kernel: &Kernel) -> Result<Vec<Link>, AttachError> {
-        let attacher = Attacher::new(&kernel.features);
-        let mut links = Vec::new();
-        for program in &self.programs {
-            if let Some(link) = program.attach(&attacher)? {
-                links.push(link);
-            }
-        }
-        Ok(links)
-    }
-}
-
-impl LoadedProgram<'_> {
-    /// Attaches this program where its section says; `None` if it names no place.
-    ///
-    /// # Errors
-    /// [`AttachError`], which names the place.
-    pub fn attach(&self, attacher: &Attacher<'_>) -> Result<Option<Link>, AttachError> {
-        use rustix::fd::AsFd;
-        let fd = self.fd.as_fd();
-        let link = match &self.hook {
-            Hook::Kprobe { function, offset } => {
-                attacher.kprobe(fd, function, *offset, Probe::Entry)
-            }
-            Hook::Kretprobe { function } => attacher.kprobe(fd, function, 0, Probe::Return),
-            Hook::Ksyscall { name } => attacher.ksyscall(fd, name, Probe::Entry),
-            Hook::Kretsyscall { name } => attacher.ksyscall(fd, name, Probe::Return),
-            Hook::Tracepoint { category, name } => attacher.tracepoint(fd, category, name),
-            Hook::RawTracepoint { name } => attacher.raw_tracepoint(fd, name),
-            #[cfg(feature = "full")]
-            Hook::Other { kind, .. } => {
-                return Err(AttachError::NotYet {
-                    program: self.name.clone(),
-                    kind,
-                });
-            }
-            Hook::None | Hook::Unknown => return Ok(None),
-        };
-        link.map(Some)
     }
 }
 
@@ -300,23 +255,5 @@ mod tests {
         ] {
             assert_eq!(refusal(object, choose).as_deref(), told);
         }
-    }
-
-    #[test]
-    fn a_kind_that_can_not_be_attached_is_refused_by_name() {
-        let null = std::fs::File::open("/dev/null").unwrap();
-        let program = LoadedProgram {
-            name: "watch".into(),
-            hook: Hook::Other {
-                kind: "perf_event",
-                place: "",
-            },
-            fd: null.into(),
-        };
-        let features = Features::new();
-        let error = program.attach(&Attacher::new(&features)).err().unwrap();
-        let told = "program watch: attaching the kind perf_event is not supported yet";
-        assert_eq!(error.to_string(), told);
-        assert!(error.is_missing());
     }
 }

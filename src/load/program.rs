@@ -10,7 +10,7 @@ use super::verifier::{self, Refusal};
 use super::{LoadError, LoadedMap, Memlock, map::kernel_name};
 use crate::btf::{Btf, CoreRelo};
 use crate::link::{self, Linked};
-use crate::object::{Hook, Insn, Object, Program};
+use crate::object::{Hook, Insn, Object, Program, ProgramKind};
 use crate::relocate::{POISON, describe, root_name};
 use crate::sys::bpf::{self, Records};
 use crate::sys::{Feature, kernel as sys_kernel};
@@ -20,6 +20,8 @@ use crate::sys::{Feature, kernel as sys_kernel};
 pub struct LoadedProgram<'a> {
     /// Its function's name.
     pub name: String,
+    /// Its kind.
+    pub kind: ProgramKind,
     /// Where its section says to attach it.
     pub hook: Hook<'a>,
     /// Its descriptor.
@@ -92,7 +94,8 @@ impl<'l, 'a> Loader<'l, 'a> {
         match self.memlock.retry(|| bpf::prog_load(&load, None)) {
             Ok(fd) => Ok(LoadedProgram {
                 name: program.name.into(),
-                hook: program.hook.clone(),
+                kind: program.kind,
+                hook: program.hook,
                 fd,
             }),
             Err(errno) => Err(self.refused(program, &linked, &load, errno)),

@@ -5,6 +5,8 @@ use crate::sys::abi;
 /// A kind of program, as BPF_PROG_LOAD wants it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProgramKind {
+    /// What a section calls it, such as `kprobe` or `fentry.s`.
+    pub name: &'static str,
     /// `BPF_PROG_TYPE_…`.
     pub prog_type: u32,
     /// The attach type that must be known at load, if any.
@@ -20,6 +22,7 @@ pub struct ProgramKind {
 impl ProgramKind {
     /// No kind that is known: the kernel has none of type 0.
     pub const UNKNOWN: ProgramKind = ProgramKind {
+        name: "",
         prog_type: abi::BPF_PROG_TYPE_UNSPEC,
         expected_attach_type: None,
         attach_type_optional: false,
@@ -28,8 +31,32 @@ impl ProgramKind {
     };
 }
 
+/// On which side of a function a probe is.
+#[cfg(feature = "full")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// Its entry.
+    Entry,
+    /// Its return.
+    Return,
+    /// Both: the program decides at the entry whether it is called at the return, too.
+    Session,
+}
+
+/// A program that is loaded already.
+#[cfg(feature = "full")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProgramRef<'a> {
+    /// Not given yet.
+    Unknown,
+    /// By its id.
+    Id(u32),
+    /// By its name in a BPF file system.
+    Pinned(&'a str),
+}
+
 /// Where a program attaches, as its section name says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hook<'a> {
     /// Entry of a kernel function, or `offset` bytes into it.
     Kprobe {
@@ -67,6 +94,91 @@ pub enum Hook<'a> {
     },
     /// The section names a kind and no target: loaded, not attached.
     None,
+    /// All kernel functions that a pattern matches, at once.
+    #[cfg(feature = "full")]
+    KprobeMulti {
+        /// Names, `*` and `?` standing for any letters and for one.
+        pattern: &'a str,
+        /// On which side of the functions.
+        when: When,
+    },
+    /// A place in a program or library of user space.
+    #[cfg(feature = "full")]
+    Uprobe {
+        /// `PATH:FUNCTION`, with `+OFFSET` where it is not the start.
+        place: &'a str,
+        /// On which side of the function.
+        when: When,
+    },
+    /// All functions of a program or library that a pattern matches, at once.
+    #[cfg(feature = "full")]
+    UprobeMulti {
+        /// `PATH:PATTERN`.
+        place: &'a str,
+        /// On which side of the functions.
+        when: When,
+    },
+    /// A tracepoint whose arguments are typed by the kernel's BTF.
+    #[cfg(feature = "full")]
+    TpBtf {
+        /// Such as `sched_switch`.
+        name: &'a str,
+    },
+    /// A kernel function whose arguments are typed by the kernel's BTF: fentry, fexit, fmod_ret,
+    /// fsession, as the kind says.
+    #[cfg(feature = "full")]
+    Tracing {
+        /// The function, in the kernel or in a module.
+        function: &'a str,
+    },
+    /// A decision of the Linux security modules.
+    #[cfg(feature = "full")]
+    Lsm {
+        /// Such as `file_open`.
+        hook: &'a str,
+    },
+    /// The same, for the processes of a cgroup.
+    #[cfg(feature = "full")]
+    LsmCgroup {
+        /// Such as `socket_create`.
+        hook: &'a str,
+        /// The cgroup's folder; empty until it is given.
+        path: &'a str,
+    },
+    /// Run for each object of a sort, when the iterator is read.
+    #[cfg(feature = "full")]
+    Iter {
+        /// Such as `task`.
+        target: &'a str,
+    },
+    /// A function of a program that is loaded.
+    #[cfg(feature = "full")]
+    Freplace {
+        /// The function.
+        function: &'a str,
+        /// Whose.
+        of: ProgramRef<'a>,
+    },
+    /// Not attached: run, once.
+    #[cfg(feature = "full")]
+    Syscall,
+    /// What a network interface receives.
+    #[cfg(feature = "full")]
+    Xdp {
+        /// The interface's name; empty until it is given.
+        interface: &'a str,
+    },
+    /// What the processes of a cgroup do.
+    #[cfg(feature = "full")]
+    Cgroup {
+        /// `BPF_CGROUP_…`.
+        attach_type: u32,
+        /// The cgroup's folder; empty until it is given.
+        path: &'a str,
+    },
+    /// A perf event.
+    #[cfg(feature = "full")]
+    PerfEvent,
     /// A kind that is loaded and can't be attached yet.
     #[cfg(feature = "full")]
     Other {
@@ -83,103 +195,14 @@ pub enum Hook<'a> {
 pub const KNOWN_SECTIONS: &str = "kprobe/FUNCTION, kretprobe/FUNCTION, ksyscall/NAME, \
      kretsyscall/NAME, tracepoint/CATEGORY/NAME (or tp/), raw_tracepoint/NAME (or raw_tp/)";
 
-type Parse = for<'a> fn(&'a str) -> Result<Hook<'a>, &'static str>;
-
-/// The kinds that can be attached: prefix, program type, how the rest of the name is read.
-const SECTIONS: &[(&str, u32, Parse)] = &[
-    ("kprobe", abi::BPF_PROG_TYPE_KPROBE, kprobe),
-    ("kretprobe", abi::BPF_PROG_TYPE_KPROBE, kretprobe),
-    ("ksyscall", abi::BPF_PROG_TYPE_KPROBE, ksyscall),
-    ("kretsyscall", abi::BPF_PROG_TYPE_KPROBE, kretsyscall),
-    ("tracepoint", abi::BPF_PROG_TYPE_TRACEPOINT, tracepoint),
-    ("tp", abi::BPF_PROG_TYPE_TRACEPOINT, tracepoint),
-    ("raw_tracepoint", abi::BPF_PROG_TYPE_RAW_TRACEPOINT, raw),
-    ("raw_tp", abi::BPF_PROG_TYPE_RAW_TRACEPOINT, raw),
-];
-
 /// Reads a section name, its `?` already taken off.
 ///
 /// # Errors
-/// A known kind with a target that can't be read: the reason.
+/// A known kind with a place that can't be read: the reason.
 pub(super) fn parse(section: &str) -> Result<(ProgramKind, Hook<'_>), &'static str> {
-    let (prefix, target) = match section.split_once('/') {
-        Some((prefix, target)) => (prefix, Some(target)),
-        None => (section, None),
-    };
-    let Some((_, prog_type, parse)) = SECTIONS.iter().find(|(name, ..)| *name == prefix) else {
-        return other(section);
-    };
-    let kind = ProgramKind {
-        prog_type: *prog_type,
-        ..ProgramKind::UNKNOWN
-    };
-    let hook = match target {
-        None => Ok(Hook::None),
-        Some("") => Err(NO_PLACE),
-        Some(target) => parse(target),
-    };
-    hook.map(|hook| (kind, hook))
-}
-
-const NO_PLACE: &str = "a place must follow the slash";
-
-#[cfg(feature = "full")]
-fn other(section: &str) -> Result<(ProgramKind, Hook<'_>), &'static str> {
     match super::kinds::find(section) {
+        Some((kind, place)) => Ok((kind.kind, kind.hook(place)?)),
         None => Ok((ProgramKind::UNKNOWN, Hook::Unknown)),
-        Some((_, _, Some(""))) => Err(NO_PLACE),
-        Some((kind, program, place)) => {
-            let place = place.unwrap_or_default();
-            Ok((program, Hook::Other { kind, place }))
-        }
-    }
-}
-
-#[cfg(not(feature = "full"))]
-fn other(_: &str) -> Result<(ProgramKind, Hook<'_>), &'static str> {
-    Ok((ProgramKind::UNKNOWN, Hook::Unknown))
-}
-
-fn kprobe(target: &str) -> Result<Hook<'_>, &'static str> {
-    let (function, offset) = match target.split_once('+') {
-        Some((function, offset)) => (function, number(offset).ok_or("the offset is no number")?),
-        None => (target, 0),
-    };
-    Ok(Hook::Kprobe { function, offset })
-}
-
-fn kretprobe(target: &str) -> Result<Hook<'_>, &'static str> {
-    match target.contains('+') {
-        true => Err("a kretprobe has no offset"),
-        false => Ok(Hook::Kretprobe { function: target }),
-    }
-}
-
-fn ksyscall(name: &str) -> Result<Hook<'_>, &'static str> {
-    Ok(Hook::Ksyscall { name })
-}
-
-fn kretsyscall(name: &str) -> Result<Hook<'_>, &'static str> {
-    Ok(Hook::Kretsyscall { name })
-}
-
-fn tracepoint(target: &str) -> Result<Hook<'_>, &'static str> {
-    match target.split_once('/') {
-        Some((category, name)) if !category.is_empty() && !name.is_empty() => {
-            Ok(Hook::Tracepoint { category, name })
-        }
-        _ => Err("a tracepoint is written CATEGORY/NAME"),
-    }
-}
-
-fn raw(name: &str) -> Result<Hook<'_>, &'static str> {
-    Ok(Hook::RawTracepoint { name })
-}
-
-fn number(text: &str) -> Option<u64> {
-    match text.strip_prefix("0x") {
-        Some(hex) => u64::from_str_radix(hex, 16).ok(),
-        None => text.parse().ok(),
     }
 }
 
@@ -256,13 +279,16 @@ mod tests {
     #[cfg(feature = "full")]
     #[test]
     fn kinds_that_can_not_be_attached_yet_are_known_by_name_and_place() {
-        let (kind, hook) = parse("fexit.s/do_exit").unwrap();
-        let (name, place) = ("fexit.s", "do_exit");
-        assert_eq!(hook, Hook::Other { kind: name, place });
-        assert_eq!(kind.expected_attach_type, Some(abi::BPF_TRACE_FEXIT));
-        let (_, hook) = parse("perf_event").unwrap();
-        let (name, place) = ("perf_event", "");
-        assert_eq!(hook, Hook::Other { kind: name, place });
-        assert!(parse("fentry/").is_err());
+        for (section, kind, place) in [
+            ("tc", "tc", ""),
+            ("tcx/ingress", "tcx/ingress", ""),
+            ("usdt/libc:a:b", "usdt", "libc:a:b"),
+            ("struct_ops.s/init", "struct_ops.s", "init"),
+            ("fentry.multi/tcp_*", "fentry.multi", "tcp_*"),
+        ] {
+            let (found, hook) = parse(section).unwrap();
+            assert_eq!(hook, Hook::Other { kind, place }, "{section}");
+            assert_eq!(found.name, kind, "{section}");
+        }
     }
 }

@@ -11,10 +11,14 @@ mod externs;
 mod hook;
 mod insn;
 mod kconfig;
-#[cfg(feature = "full")]
 mod kinds;
 mod maps;
+#[cfg(feature = "full")]
+mod more_kinds;
+#[cfg(feature = "full")]
+mod more_places;
 mod parse;
+mod places;
 #[cfg(feature = "full")]
 mod slots;
 #[cfg(test)]
@@ -26,6 +30,8 @@ pub use error::ObjectError;
 #[cfg(feature = "full")]
 pub use externs::{Extern, ExternKind};
 pub use hook::{Hook, KNOWN_SECTIONS, ProgramKind};
+#[cfg(feature = "full")]
+pub use hook::{ProgramRef, When};
 pub use insn::{Insn, op};
 pub use maps::{DataKind, MapKind, MapSpec, Pinning};
 #[cfg(feature = "full")]

@@ -40,7 +40,7 @@ fn programs_and_their_hooks_are_those_of_the_source() {
     let found: Vec<_> = object
         .programs
         .iter()
-        .map(|p| (p.name, p.kind.prog_type, p.hook.clone(), p.autoload))
+        .map(|p| (p.name, p.kind.prog_type, p.hook, p.autoload))
         .collect();
     let section = object.programs[0].section;
     let function = section.strip_prefix("kprobe/").unwrap();
