@@ -19,6 +19,8 @@ mod errors;
 mod exec;
 #[path = "vm/left.rs"]
 mod left;
+#[path = "vm/load.rs"]
+mod load;
 #[path = "vm/modules.rs"]
 mod modules;
 #[path = "vm/program.rs"]

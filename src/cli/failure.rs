@@ -77,6 +77,12 @@ impl Failure {
         }
     }
 
+    /// What went wrong, in one line.
+    #[cfg(feature = "full")]
+    pub fn reason(&self) -> String {
+        plain(&self.what)
+    }
+
     pub fn print(&self) {
         #[cfg(feature = "full")]
         if self.what.is_empty() {

@@ -11,6 +11,9 @@ mod common;
 mod doctor;
 mod failure;
 mod list;
+#[cfg(feature = "full")]
+mod load;
+mod loading;
 mod output;
 mod run;
 mod session;
@@ -36,6 +39,12 @@ const COMMANDS: &[Command] = &[
         name: "run",
         about: "load any BPF object, attach it, and print its events in named columns",
         run: run::run,
+    },
+    #[cfg(feature = "full")]
+    Command {
+        name: "load",
+        about: "load --dry-run: whether an object loads here, and nothing stays",
+        run: load::run,
     },
     #[cfg(feature = "full")]
     Command {

@@ -2,18 +2,12 @@
 
 use btfly::btf::{Btf, Kind, TypeId, Types};
 use btfly::load::Loaded;
-use btfly::object::{MapSpec, Object};
-use btfly::sys::abi::{BPF_ANY, BPF_MAP_TYPE_PERF_EVENT_ARRAY, BPF_MAP_TYPE_RINGBUF};
-use btfly::sys::bpf_map::Elements;
-use btfly::sys::file;
+use btfly::object::{MapSpec, Object, Program};
+use btfly::sys::abi::{BPF_MAP_TYPE_PERF_EVENT_ARRAY, BPF_MAP_TYPE_RINGBUF};
 use btfly::value::{Plan, push_hex};
-use rustix::fd::AsFd;
 
-use super::{Class, Common, Failure, parse, session};
+use super::{Class, Common, Failure, loading, parse, session};
 use crate::tools::View;
-
-/// The largest object that is read: far beyond any that a kernel takes.
-const MAX_OBJECT: usize = 64 * 1024 * 1024;
 
 /// Load a BPF object, attach its programs, and print its events. Fill a map before anything is
 /// attached with --put MAP KEY VALUE, as often as you like: KEY and VALUE are written in the fields
@@ -37,35 +31,19 @@ struct Run {
     prog: Vec<String>,
 }
 
-/// `--put MAP KEY VALUE`.
-struct Put<'p> {
-    map: &'p str,
-    key: &'p str,
-    value: &'p str,
-}
-
 pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
-    let (args, puts) = take_puts(args)?;
+    let (args, puts) = loading::take_puts(args)?;
     let Some(run) = parse::<Run>("run", &args)? else {
         return Ok(());
     };
-    let bytes = read_object(&run.object)?;
-    let mut object =
-        Object::parse(&bytes).map_err(|error| Failure::from(error).of_file(&run.object))?;
-    for assignment in &run.set {
-        set(&mut object, assignment)?;
-    }
-    let entries = puts
-        .iter()
-        .map(|put| entry(&object, put))
-        .collect::<Result<Vec<_>, _>>()?;
-    check_names(&object, &run)?;
+    let bytes = loading::read_object(&run.object)?;
+    let mut object = loading::parse_object(&run.object, &bytes)?;
+    loading::set_globals(&mut object, &run.set)?;
+    let entries = loading::entries(&object, &puts)?;
+    loading::check_programs(&object, &run.prog)?;
     let mut events = Events::new(&object, &run.event)?;
-    let prepare = |loaded: &Loaded<'_>| fill(loaded, &puts, &entries);
-    let choose = |program: &btfly::object::Program<'_>| match run.prog.is_empty() {
-        true => program.autoload,
-        false => run.prog.iter().any(|name| name == program.name),
-    };
+    let prepare = |loaded: &Loaded<'_>| loading::fill(loaded, &puts, &entries);
+    let choose = |program: &Program<'_>| loading::is_chosen(&run.prog, program);
     session::run(
         &object,
         &common,
@@ -75,122 +53,6 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
         },
         &mut events,
     )
-}
-
-/// `--put` takes three values, which argh does not know.
-fn take_puts<'p>(args: &[&'p str]) -> Result<(Vec<&'p str>, Vec<Put<'p>>), Failure> {
-    let (mut kept, mut puts) = (Vec::new(), Vec::new());
-    let mut rest = args.iter();
-    while let Some(&arg) = rest.next() {
-        if arg != "--put" {
-            kept.push(arg);
-            continue;
-        }
-        let (Some(&map), Some(&key), Some(&value)) = (rest.next(), rest.next(), rest.next()) else {
-            return Err(Failure::usage("--put needs three values: MAP KEY VALUE"));
-        };
-        puts.push(Put { map, key, value });
-    }
-    Ok((kept, puts))
-}
-
-pub(super) fn read_object(path: &str) -> Result<Vec<u8>, Failure> {
-    file::read_whole(path, MAX_OBJECT).map_err(|error| {
-        Failure::new(Class::BadObject, format!("{path}: {error}"))
-            .with_hint("give the path of a BPF object, made by clang -target bpf -O2 -g -c")
-    })
-}
-
-fn set(object: &mut Object<'_>, assignment: &str) -> Result<(), Failure> {
-    let (name, value) = assignment
-        .split_once('=')
-        .ok_or_else(|| Failure::usage(format!("--set {assignment}: it is written VAR=VALUE")))?;
-    let failed = |why: String| Failure::usage(format!("--set {name}: {why}"));
-    let Some(global) = object.global(name) else {
-        let known: Vec<&str> = object.globals.iter().map(|g| g.name).collect();
-        let hint = match known.is_empty() {
-            true => "the object has no global variables".into(),
-            false => format!("the object has {}", known.join(", ")),
-        };
-        return Err(failed("there is no such variable".into()).with_hint(hint));
-    };
-    let btf = object.btf.as_ref().filter(|_| global.ty != TypeId::VOID);
-    let btf = btf.ok_or_else(|| failed("its type is not known".into()))?;
-    let plan = Plan::new(btf, global.ty).map_err(|e| failed(e.to_string()))?;
-    let bytes = plan.parse_vec(value).map_err(|e| failed(e.to_string()))?;
-    match object.global_mut(name) {
-        Some(place) if place.len() == bytes.len() => place.copy_from_slice(&bytes),
-        _ => return Err(failed("it can't be set".into())),
-    }
-    Ok(())
-}
-
-/// The bytes of a map entry.
-fn entry(object: &Object<'_>, put: &Put<'_>) -> Result<(Vec<u8>, Vec<u8>), Failure> {
-    let map = find_map(object, put.map, "--put")?;
-    let bytes = |what: &str, ty: TypeId, size: u32, words: &str| {
-        let failed = |why: String| Failure::usage(format!("--put {}: {what}: {why}", put.map));
-        let btf = object.btf.as_ref().filter(|_| ty != TypeId::VOID);
-        let btf = btf.ok_or_else(|| failed("the map does not say its type".into()))?;
-        let plan = Plan::new(btf, ty).map_err(|e| failed(e.to_string()))?;
-        let bytes = plan.parse_vec(words).map_err(|e| failed(e.to_string()))?;
-        match bytes.len() == size as usize {
-            true => Ok(bytes),
-            false => Err(failed("its type and its size differ".into())),
-        }
-    };
-    Ok((
-        bytes("the key", map.key_type, map.key_size, put.key)?,
-        bytes("the value", map.value_type, map.value_size, put.value)?,
-    ))
-}
-
-fn find_map<'o, 'a>(
-    object: &'o Object<'a>,
-    name: &str,
-    option: &str,
-) -> Result<&'o MapSpec<'a>, Failure> {
-    let found = object.map(name).and_then(|i| object.maps.get(i));
-    found.ok_or_else(|| {
-        let known: Vec<&str> = object.maps.iter().map(|m| m.name).collect();
-        Failure::usage(format!("{option} {name}: the object has no such map"))
-            .with_hint(format!("its maps are {}", known.join(", ")))
-    })
-}
-
-fn check_names(object: &Object<'_>, run: &Run) -> Result<(), Failure> {
-    for name in &run.prog {
-        if !object.programs.iter().any(|p| p.name == name) {
-            let known: Vec<&str> = object.programs.iter().map(|p| p.name).collect();
-            let what = format!("--prog {name}: the object has no such program");
-            return Err(Failure::usage(what).with_hint(format!("it has {}", known.join(", "))));
-        }
-    }
-    Ok(())
-}
-
-fn fill(
-    loaded: &Loaded<'_>,
-    puts: &[Put<'_>],
-    entries: &[(Vec<u8>, Vec<u8>)],
-) -> Result<(), Failure> {
-    for (put, (key, value)) in puts.iter().zip(entries) {
-        let Some(map) = loaded.map(put.map) else {
-            continue;
-        };
-        let failed = |e| Failure::other(format!("--put {}: {e}", put.map));
-        let elements = Elements::of(map.fd.as_fd()).map_err(failed)?;
-        // A per-CPU map takes a value for each possible CPU, each filled up to eight bytes.
-        let each = match elements.value_len() == value.len() {
-            true => value.len(),
-            false => value.len().next_multiple_of(8),
-        };
-        let mut whole = value.clone();
-        whole.resize(each, 0);
-        let whole = whole.repeat((elements.value_len() / each.max(1)).max(1));
-        elements.update(key, &whole, BPF_ANY).map_err(failed)?;
-    }
-    Ok(())
 }
 
 /// The events of an object: which struct each ring's records are.

@@ -124,7 +124,8 @@ pub fn run(
     Ok(())
 }
 
-fn load_object<'a>(
+/// Loads what the plan chooses, and says what `-v` is to hear.
+pub fn load_object<'a>(
     object: &Object<'a>,
     common: &Common,
     kernel: &btfly::target::Kernel,

@@ -1,0 +1,141 @@
+//! `btfly load OBJECT --dry-run`: whether an object loads on this kernel, program by program. Nothing is
+//! attached, and nothing stays.
+
+use std::fmt::Write;
+
+use btfly::load::{Loaded, LoadedProgram};
+use btfly::object::{Object, Program};
+use btfly::sys::bpf;
+use btfly::target::Kernel;
+use rustix::fd::AsFd;
+
+use super::{Common, Failure, loading, output, output::plain, parse, session};
+
+/// Load a BPF object. With --dry-run everything is let go again: the exit code is 0 where all of it
+/// loads. Fill a map with --put MAP KEY VALUE, as often as you like, as for run.
+#[derive(argh::FromArgs)]
+struct Load {
+    /// the object file
+    #[argh(positional)]
+    object: String,
+
+    /// load everything that loads by itself, attach nothing, and let it go again
+    #[argh(switch)]
+    dry_run: bool,
+
+    /// try each program by itself, and say of each `ok NAME` or `fail NAME REASON`
+    #[argh(switch)]
+    keep_going: bool,
+
+    /// give a global variable a value before the object is loaded: VAR=VALUE
+    #[argh(option, arg_name = "VAR=VALUE")]
+    set: Vec<String>,
+
+    /// load only this program; may be given several times
+    #[argh(option, arg_name = "NAME")]
+    prog: Vec<String>,
+}
+
+pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
+    let (args, puts) = loading::take_puts(args)?;
+    let Some(load) = parse::<Load>("load", &args)? else {
+        return Ok(());
+    };
+    if !load.dry_run {
+        return Err(Failure::usage("load needs to know what for")
+            .with_hint("btfly load OBJECT --dry-run loads everything and lets it go again"));
+    }
+    let bytes = loading::read_object(&load.object)?;
+    let mut object = loading::parse_object(&load.object, &bytes)?;
+    loading::set_globals(&mut object, &load.set)?;
+    let entries = loading::entries(&object, &puts)?;
+    loading::check_programs(&object, &load.prog)?;
+    let kernel = common.kernel()?;
+    let prepare = |loaded: &Loaded<'_>| loading::fill(loaded, &puts, &entries);
+    match load.keep_going {
+        true => try_each(&object, &load, &common, &kernel, &prepare),
+        false => try_all(&object, &load, &common, &kernel, &prepare),
+    }
+}
+
+/// Loads the chosen programs together, and says what they are.
+fn try_all(
+    object: &Object<'_>,
+    load: &Load,
+    common: &Common,
+    kernel: &Kernel,
+    prepare: &dyn Fn(&Loaded<'_>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let choose = |program: &Program<'_>| loading::is_chosen(&load.prog, program);
+    let plan = session::Plan {
+        choose: &choose,
+        prepare,
+    };
+    let loaded = session::load_object(object, common, kernel, &plan)?;
+    prepare(&loaded)?;
+    output::print(&summary(object, &loaded)?)
+}
+
+/// A line for each program, and one for all of it.
+fn summary(object: &Object<'_>, loaded: &Loaded<'_>) -> Result<String, Failure> {
+    let widest = |lens: &mut dyn Iterator<Item = usize>| lens.max().unwrap_or(0);
+    let names = widest(&mut loaded.programs.iter().map(|p| p.name.len()));
+    let sections = widest(&mut object.programs.iter().map(|p| p.section.len()));
+    let mut text = String::new();
+    for program in &loaded.programs {
+        let (name, insns) = (plain(&program.name), insns(program)?);
+        let found = object.programs.iter().find(|p| p.name == program.name);
+        let section = plain(found.map_or("", |p| p.section));
+        let _ = writeln!(text, "{name:names$}  {section:sections$}  {insns} insns");
+    }
+    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let programs = count(loaded.programs.len(), "program");
+    let left = object.programs.len().saturating_sub(loaded.programs.len());
+    let left = match left {
+        0 => String::new(),
+        left => format!(" ({left} more not asked for)"),
+    };
+    let maps = count(loaded.maps.len(), "map");
+    let _ = writeln!(text, "{programs} and {maps} load{left}");
+    Ok(text)
+}
+
+/// How many instructions the kernel made of a program.
+fn insns(program: &LoadedProgram<'_>) -> Result<u32, Failure> {
+    let info = bpf::prog_info(program.fd.as_fd())
+        .map_err(|error| Failure::other(format!("program {}: {error}", program.name)))?;
+    Ok(info.xlated_prog_len / 8)
+}
+
+/// Loads each chosen program by itself, and says whether it could be: `ok NAME`, or `fail NAME REASON`.
+fn try_each(
+    object: &Object<'_>,
+    load: &Load,
+    common: &Common,
+    kernel: &Kernel,
+    prepare: &dyn Fn(&Loaded<'_>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut first = None;
+    let chosen = |program: &&Program<'_>| loading::is_chosen(&load.prog, program);
+    for program in object.programs.iter().filter(chosen) {
+        let choose = |other: &Program<'_>| other.function == program.function;
+        let plan = session::Plan {
+            choose: &choose,
+            prepare,
+        };
+        let loaded = session::load_object(object, common, kernel, &plan);
+        let verdict = loaded.and_then(|loaded| prepare(&loaded));
+        let name = plain(program.name);
+        match verdict {
+            Ok(()) => output::print(&format!("ok {name}\n"))?,
+            Err(failure) => {
+                output::print(&format!("fail {name} {}\n", failure.reason()))?;
+                first.get_or_insert(failure.class);
+            }
+        }
+    }
+    match first {
+        None => Ok(()),
+        Some(class) => Err(Failure::told(class)),
+    }
+}
