@@ -45,6 +45,8 @@ pub struct Section<'a> {
     pub data: &'a [u8],
     /// Its size in bytes, for NOBITS too.
     pub size: u64,
+    /// What its place in a larger section must be a multiple of, in bytes; 0 is 1.
+    pub align: u64,
 }
 
 impl Section<'_> {
@@ -104,6 +106,8 @@ pub struct Relocation {
     pub offset: u64,
     /// Number of the symbol.
     pub symbol: usize,
+    /// `R_BPF_…`.
+    pub kind: u32,
 }
 
 /// An opened file.
@@ -166,6 +170,7 @@ impl<'a> Elf<'a> {
                 found.push(Relocation {
                     offset: rel.r_offset(self.endian),
                     symbol: rel.r_sym(self.endian) as usize,
+                    kind: rel.r_type(self.endian).0,
                 });
             }
         }
@@ -229,6 +234,7 @@ fn read_section<'a>(
         flags: section.sh_flags(endian).0,
         data: contents,
         size: section.sh_size(endian),
+        align: section.sh_addralign(endian),
     })
 }
 

@@ -30,6 +30,8 @@ pub mod btf;
 #[cfg(feature = "full")]
 pub mod check;
 pub mod elf;
+#[cfg(feature = "full")]
+pub mod join;
 pub mod link;
 pub mod load;
 pub mod object;

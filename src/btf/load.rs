@@ -50,6 +50,8 @@ fn fill_datasec(
         let var = btf.header(info.var)?;
         let var_name = btf.str_at(var.name).unwrap_or_default();
         match fill.and_then(|f| f.vars.iter().find(|(n, _)| n == var_name)) {
+            // A linker has filled it in: two variables may have one name.
+            _ if fill.is_some() && datasec.size() != 0 => {}
             Some((_, offset)) => info.offset = *offset,
             None if fill.is_none() => {
                 info.offset = next;

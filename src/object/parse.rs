@@ -227,7 +227,8 @@ fn read_declared_maps<'a>(
         let info = btf.secinfo(&datasec, index).map_err(in_section(".BTF"))?;
         let var = btf.header(info.var).map_err(in_section(".BTF"))?;
         let name = btf.str_at(var.name).unwrap_or_default();
-        let symbol = variable(elf, section, name).ok_or_else(|| ObjectError::BadMap {
+        let symbol = variable(elf, section, name, info.offset);
+        let symbol = symbol.ok_or_else(|| ObjectError::BadMap {
             map: name.into(),
             why: "it has BTF and no ELF symbol".into(),
         })?;
@@ -243,10 +244,22 @@ fn read_declared_maps<'a>(
     Ok(())
 }
 
-fn variable<'e, 'a>(elf: &'e Elf<'a>, section: usize, name: &str) -> Option<&'e Symbol<'a>> {
-    elf.symbols
-        .iter()
-        .find(|s| s.section == Some(section) && s.name == name && s.kind != SymbolKind::Section)
+/// The symbol of a variable. Where objects were joined, two of them may have static ones of one name: then
+/// the BTF says where each is, which compilers leave open.
+fn variable<'e, 'a>(
+    elf: &'e Elf<'a>,
+    section: usize,
+    name: &str,
+    offset: u32,
+) -> Option<&'e Symbol<'a>> {
+    let named = |s: &&Symbol<'_>| {
+        s.section == Some(section) && s.name == name && s.kind != SymbolKind::Section
+    };
+    let there = |s: &&Symbol<'_>| named(s) && s.value == u64::from(offset);
+    let mut symbols = elf.symbols.iter();
+    symbols
+        .find(there)
+        .or_else(|| elf.symbols.iter().find(named))
 }
 
 /// Which data section this name means: the plain name, or the name and a suffix after a dot.
