@@ -34,6 +34,7 @@ pub mod elf;
 pub mod join;
 pub mod link;
 pub mod load;
+mod near;
 pub mod object;
 pub mod relocate;
 pub mod ring;

@@ -74,6 +74,10 @@ impl Program<'_> {
         ObjectError::UnknownSection {
             program: self.name.into(),
             section: self.section.into(),
+            #[cfg(feature = "full")]
+            near: super::kinds::near(self.section.trim_start_matches('?')),
+            #[cfg(not(feature = "full"))]
+            near: String::new(),
         }
     }
 }

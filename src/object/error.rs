@@ -35,6 +35,37 @@ pub enum ObjectError {
         program: String,
         /// Its ELF section.
         section: String,
+        /// Names that come near, joined; empty for none.
+        near: String,
+    },
+    /// A program that is to be changed and is not there.
+    #[cfg(feature = "full")]
+    #[error("the object has no program {program}")]
+    NoSuchProgram {
+        /// The name that was asked for.
+        program: String,
+        /// The programs that are there, joined.
+        known: String,
+    },
+    /// A place that a program can't be attached to.
+    #[cfg(feature = "full")]
+    #[error("program {program}: it can't be attached to '{place}': {why}")]
+    BadPlace {
+        /// The program.
+        program: String,
+        /// The place.
+        place: String,
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// A place for programs of a kind of which the object has none.
+    #[cfg(feature = "full")]
+    #[error("the object has no program for {place}: {kind} programs attach there")]
+    NoneOfKind {
+        /// The place.
+        place: String,
+        /// The kind.
+        kind: &'static str,
     },
     /// A section name of a known kind with a target that can't be read.
     #[error("program {program}: section '{section}': {why}")]
@@ -111,9 +142,20 @@ impl ObjectError {
             ObjectError::NoProgram => {
                 Some("mark functions with SEC(\"…\") from bpf_helpers.h".into())
             }
+            #[cfg(feature = "full")]
+            ObjectError::UnknownSection { program, near, .. } => Some(match near.as_str() {
+                "" => format!(
+                    "name its kind by --type {program}=SECTION; known are {}, and all others of libbpf",
+                    super::KNOWN_SECTIONS
+                ),
+                near => format!("{near}; --type {program}=SECTION names its kind"),
+            }),
+            #[cfg(not(feature = "full"))]
             ObjectError::UnknownSection { .. } => {
                 Some(format!("known are {}", super::KNOWN_SECTIONS))
             }
+            #[cfg(feature = "full")]
+            ObjectError::NoSuchProgram { known, .. } => Some(format!("it has {known}")),
             _ => None,
         }
     }

@@ -2,6 +2,8 @@
 //! Each stands once: here those that every build attaches, in `more_kinds` all others.
 
 use super::{Hook, ProgramKind, places};
+#[cfg(feature = "full")]
+use crate::near::{Near, likeness};
 use crate::sys::abi::*;
 
 /// How a place is read.
@@ -100,6 +102,28 @@ pub(super) fn find(section: &str) -> Option<(&'static Kind, Option<&str>)> {
     })
 }
 
+/// Section names that come near to one that says no kind, joined.
+#[cfg(feature = "full")]
+pub(super) fn near(section: &str) -> String {
+    let (head, place) = match section.split_once('/') {
+        Some((head, place)) => (head, Some(place)),
+        None => (section, None),
+    };
+    let mut near = Near::new(section);
+    for kind in all() {
+        let name = kind.kind.name;
+        let wanted = if name.contains('/') { section } else { head };
+        let Some(score) = likeness(wanted, name) else {
+            continue;
+        };
+        match place.filter(|_| kind.takes_place()) {
+            Some(place) => near.offer(score, &[name, "/", place].concat()),
+            None => near.offer(score, name),
+        }
+    }
+    near.join()
+}
+
 impl Kind {
     /// Whether a place may follow the name.
     pub(super) fn takes_place(&self) -> bool {
@@ -180,6 +204,22 @@ mod tests {
         assert!(lsm.attach_btf && !lsm.attach_type_optional);
         assert_eq!(lsm.prog_flags, BPF_F_SLEEPABLE);
         assert!(!kind("fentry.multi/x*").attach_btf);
+    }
+
+    #[test]
+    fn the_kinds_that_come_near_are_told_for_a_name_that_is_none() {
+        for (section, expected) in [
+            ("kprobes/x", "kprobe/x, kprobe.multi/x, kprobe.session/x"),
+            ("xdp_drop", "xdp"),
+            ("classifier_a", "classifier"),
+            ("fentries/do_exit", "fentry/do_exit"),
+            ("cgroup_skb/in", "cgroup_skb/ingress, cgroup_skb/egress"),
+            ("no_such_kind/x", ""),
+        ] {
+            let near = near(section);
+            assert!(near.starts_with(expected), "{section}: {near}");
+            assert_eq!(near.is_empty(), expected.is_empty(), "{section}: {near}");
+        }
     }
 
     #[test]

@@ -20,6 +20,8 @@ mod more_places;
 mod parse;
 mod places;
 #[cfg(feature = "full")]
+mod rehook;
+#[cfg(feature = "full")]
 mod slots;
 #[cfg(test)]
 mod tests;
