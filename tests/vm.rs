@@ -17,6 +17,8 @@ mod doctor;
 mod errors;
 #[path = "vm/exec.rs"]
 mod exec;
+#[path = "vm/features.rs"]
+mod features;
 #[path = "vm/left.rs"]
 mod left;
 #[path = "vm/load.rs"]

@@ -36,6 +36,12 @@ unsafe impl Attr for RawTracepointAttr {}
 unsafe impl Attr for BtfLoadAttr {}
 // Safety: as above.
 unsafe impl Attr for LinkCreatePerfAttr {}
+// Safety: as above.
+#[cfg(feature = "full")]
+unsafe impl Attr for super::abi::LinkCreateMultiKprobeAttr {}
+// Safety: as above.
+#[cfg(feature = "full")]
+unsafe impl Attr for super::abi::LinkCreateMultiUprobeAttr {}
 
 /// Where the bytes are; zero for none, which some commands insist on.
 pub(super) fn address(bytes: &[u8]) -> u64 {

@@ -1,6 +1,8 @@
 //! The table of kernel features: name, the version each came with, its probe; probed when first
 //! needed and remembered.
 
+#[cfg(feature = "full")]
+use super::more_probes;
 use super::probes;
 use super::rlimit;
 use rustix::io::{self, Errno};
@@ -31,22 +33,41 @@ pub enum Feature {
     ProbeReadKernel,
     /// BTF of functions with a linkage other than static.
     BtfGlobalFunc,
+    /// Links of programs to cgroups, network namespaces and devices (`BPF_LINK_CREATE`).
+    #[cfg(feature = "full")]
+    BpfLink,
     /// Ring buffer maps.
     RingBuffer,
     /// BPF memory charged to the memory cgroup, not to `RLIMIT_MEMLOCK`.
     MemcgAccounting,
+    /// BTF of modules, and names of loaded BTF.
+    #[cfg(feature = "full")]
+    ModuleBtf,
     /// BTF of floating-point types.
     BtfFloat,
     /// Links of perf events, with cookies.
     PerfLink,
+    /// The helper `bpf_get_attach_cookie`.
+    #[cfg(feature = "full")]
+    BpfCookie,
     /// BTF declaration tags.
     BtfDeclTag,
     /// BTF type tags.
     BtfTypeTag,
     /// CO-RE relocations applied by the kernel, as a program is loaded.
     CoreRelocations,
-    /// BTF enums of 64 bits.
+    /// Links of one program to many kprobes. The kernel must be built with `CONFIG_FPROBE`, which arm64
+    /// can be from 6.2 on or later.
+    #[cfg(feature = "full")]
+    KprobeMulti,
+    /// BTF enums of 64 bits, and of signed ones of any size.
     BtfEnum64,
+    /// Links of one program to many uprobes, with the process told right.
+    #[cfg(feature = "full")]
+    UprobeMulti,
+    /// BTF data sections whose name starts with `?`.
+    #[cfg(feature = "full")]
+    BtfQmarkDatasec,
 }
 
 struct Row {
@@ -75,7 +96,7 @@ const fn row(
     }
 }
 
-const COUNT: usize = 18;
+const COUNT: usize = if cfg!(feature = "full") { 24 } else { 18 };
 
 #[rustfmt::skip]
 static TABLE: [Row; COUNT] = [
@@ -89,14 +110,26 @@ static TABLE: [Row; COUNT] = [
     row(Feature::MmapableArray, "mmapable-array", (5, 5), None, probes::mmapable_array),
     row(Feature::ProbeReadKernel, "probe-read-kernel", (5, 5), None, probes::probe_read_kernel),
     row(Feature::BtfGlobalFunc, "btf-global-func", (5, 6), Some(Feature::BtfFunc), probes::btf_global_func),
+    #[cfg(feature = "full")]
+    row(Feature::BpfLink, "bpf-link", (5, 7), None, more_probes::bpf_link),
     row(Feature::RingBuffer, "ring-buffer", (5, 8), None, probes::ring_buffer),
     row(Feature::MemcgAccounting, "memcg-accounting", (5, 11), None, probes::memcg_accounting),
+    #[cfg(feature = "full")]
+    row(Feature::ModuleBtf, "module-btf", (5, 11), Some(Feature::Btf), more_probes::module_btf),
     row(Feature::BtfFloat, "btf-float", (5, 13), Some(Feature::Btf), probes::btf_float),
     row(Feature::PerfLink, "perf-link", (5, 15), None, probes::perf_link),
+    #[cfg(feature = "full")]
+    row(Feature::BpfCookie, "bpf-cookie", (5, 15), None, more_probes::bpf_cookie),
     row(Feature::BtfDeclTag, "btf-decl-tag", (5, 16), Some(Feature::Btf), probes::btf_decl_tag),
     row(Feature::BtfTypeTag, "btf-type-tag", (5, 17), Some(Feature::Btf), probes::btf_type_tag),
     row(Feature::CoreRelocations, "core-relo", (5, 17), None, probes::core_relocations),
+    #[cfg(feature = "full")]
+    row(Feature::KprobeMulti, "kprobe-multi", (5, 18), None, more_probes::kprobe_multi),
     row(Feature::BtfEnum64, "btf-enum64", (6, 0), Some(Feature::Btf), probes::btf_enum64),
+    #[cfg(feature = "full")]
+    row(Feature::UprobeMulti, "uprobe-multi", (6, 6), None, more_probes::uprobe_multi),
+    #[cfg(feature = "full")]
+    row(Feature::BtfQmarkDatasec, "btf-qmark-datasec", (6, 10), Some(Feature::BtfDatasec), more_probes::btf_qmark_datasec),
 ];
 
 impl Feature {

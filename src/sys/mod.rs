@@ -21,6 +21,8 @@ pub mod kallsyms;
 pub mod kernel;
 pub mod kprobe_pmu;
 pub mod mapping;
+#[cfg(feature = "full")]
+mod more_probes;
 pub mod perf;
 pub mod permission;
 pub mod poll;

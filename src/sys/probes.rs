@@ -23,11 +23,15 @@ fn array(name: &str, map_flags: u32) -> io::Result<()> {
 }
 
 /// A tracepoint program: every kernel that can trace by BPF has the type, and none checks its version.
-fn program(insns: &[u8]) -> io::Result<OwnedFd> {
+pub(super) fn program(insns: &[u8]) -> io::Result<OwnedFd> {
     load(BPF_PROG_TYPE_TRACEPOINT, None, insns)
 }
 
-fn load(prog_type: u32, expected_attach_type: Option<u32>, insns: &[u8]) -> io::Result<OwnedFd> {
+pub(super) fn load(
+    prog_type: u32,
+    expected_attach_type: Option<u32>,
+    insns: &[u8],
+) -> io::Result<OwnedFd> {
     let prog = ProgLoad {
         prog_type,
         expected_attach_type,
@@ -39,14 +43,14 @@ fn load(prog_type: u32, expected_attach_type: Option<u32>, insns: &[u8]) -> io::
 }
 
 // Instructions: code, registers (source in the upper half), 16-bit offset, 32-bit immediate.
-const R0_IS_0: [u8; 8] = [0xb7, 0, 0, 0, 0, 0, 0, 0];
-const EXIT: [u8; 8] = [0x95, 0, 0, 0, 0, 0, 0, 0];
+pub(super) const R0_IS_0: [u8; 8] = [0xb7, 0, 0, 0, 0, 0, 0, 0];
+pub(super) const EXIT: [u8; 8] = [0x95, 0, 0, 0, 0, 0, 0, 0];
 const R1_IS_R10: [u8; 8] = [0xbf, 0xa1, 0, 0, 0, 0, 0, 0];
 const R1_MINUS_8: [u8; 8] = [0x07, 0x01, 0, 0, 0xf8, 0xff, 0xff, 0xff];
 const R2_IS_8: [u8; 8] = [0xb7, 0x02, 0, 0, 8, 0, 0, 0];
 const R3_IS_0: [u8; 8] = [0xb7, 0x03, 0, 0, 0, 0, 0, 0];
 
-const fn call(helper: u8) -> [u8; 8] {
+pub(super) const fn call(helper: u8) -> [u8; 8] {
     [0x85, 0, 0, 0, helper, 0, 0, 0]
 }
 
@@ -141,6 +145,21 @@ const INT_X: [u32; 4] = [X, INT, 4, (1 << 24) | 32];
 
 /// Loads BTF of `INT_X` and the given words, which are its further types.
 fn load_btf(more: &[u32]) -> io::Result<()> {
+    load_btf_named(STRINGS, more)
+}
+
+/// BTF of nothing but an int.
+#[cfg(feature = "full")]
+pub(super) fn int_btf() -> io::Result<Vec<u8>> {
+    btf_bytes(STRINGS, &[])
+}
+
+/// The same with other strings.
+pub(super) fn load_btf_named(strings: &[u8; 12], more: &[u32]) -> io::Result<()> {
+    bpf::btf_load(&btf_bytes(strings, more)?, None).map(drop)
+}
+
+fn btf_bytes(strings: &[u8; 12], more: &[u32]) -> io::Result<Vec<u8>> {
     let types_len = (INT_X.len() + more.len()) * 4;
     let types_len = u32::try_from(types_len).map_err(|_| Errno::OVERFLOW)?;
     let header_len = 24;
@@ -158,8 +177,8 @@ fn load_btf(more: &[u32]) -> io::Result<()> {
     for word in header.iter().chain(&INT_X).chain(more) {
         bytes.extend_from_slice(&word.to_le_bytes());
     }
-    bytes.extend_from_slice(STRINGS);
-    bpf::btf_load(&bytes, None).map(drop)
+    bytes.extend_from_slice(strings);
+    Ok(bytes)
 }
 
 pub(super) fn btf() -> io::Result<()> {
@@ -179,9 +198,11 @@ pub(super) fn btf_global_func() -> io::Result<()> {
     func(FUNC_GLOBAL)
 }
 
+/// A static variable `x`, and a section of 4 bytes that holds it at offset 0.
+pub(super) const DATASEC_OF_X: [u32; 10] = [X, VAR, 1, 0, DATA, DATASEC | 1, 4, 2, 0, 4];
+
 pub(super) fn btf_datasec() -> io::Result<()> {
-    // A static variable `x`, and a section of 4 bytes that holds it at offset 0.
-    load_btf(&[X, VAR, 1, 0, DATA, DATASEC | 1, 4, 2, 0, 4])
+    load_btf(&DATASEC_OF_X)
 }
 
 pub(super) fn btf_float() -> io::Result<()> {

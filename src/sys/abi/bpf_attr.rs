@@ -289,3 +289,67 @@ pub struct LinkCreatePerfAttr {
     pub bpf_cookie: u64,
 }
 const_assert_eq!(size_of::<LinkCreatePerfAttr>(), 24);
+
+/// Argument of `BPF_LINK_CREATE` for many kprobes (5.18).
+#[cfg(feature = "full")]
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct LinkCreateMultiKprobeAttr {
+    /// Descriptor of the program.
+    pub prog_fd: u32,
+    /// Not used, zero.
+    pub target_fd: u32,
+    /// `BPF_TRACE_KPROBE_MULTI` or `BPF_TRACE_KPROBE_SESSION`.
+    pub attach_type: u32,
+    /// Flags of every link, zero.
+    pub link_flags: u32,
+    /// `BPF_F_KPROBE_MULTI_RETURN` or zero.
+    pub flags: u32,
+    /// How many functions.
+    pub cnt: u32,
+    /// Address of the addresses of their zero-terminated names, or zero.
+    pub syms: u64,
+    /// Address of their addresses, or zero.
+    pub addrs: u64,
+    /// Address of a value each for `bpf_get_attach_cookie`, or zero.
+    pub cookies: u64,
+}
+#[cfg(feature = "full")]
+const_assert_eq!(size_of::<LinkCreateMultiKprobeAttr>(), 48);
+#[cfg(feature = "full")]
+const_assert_eq!(offset_of!(LinkCreateMultiKprobeAttr, cookies), 40);
+
+/// Argument of `BPF_LINK_CREATE` for many uprobes (6.6).
+#[cfg(feature = "full")]
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct LinkCreateMultiUprobeAttr {
+    /// Descriptor of the program.
+    pub prog_fd: u32,
+    /// Not used, zero.
+    pub target_fd: u32,
+    /// `BPF_TRACE_UPROBE_MULTI` or `BPF_TRACE_UPROBE_SESSION`.
+    pub attach_type: u32,
+    /// Flags of every link, zero.
+    pub link_flags: u32,
+    /// Address of the zero-terminated path of the file.
+    pub path: u64,
+    /// Address of the places in the file.
+    pub offsets: u64,
+    /// Address of the places of semaphores, or zero.
+    pub ref_ctr_offsets: u64,
+    /// Address of a value each for `bpf_get_attach_cookie`, or zero.
+    pub cookies: u64,
+    /// How many places.
+    pub cnt: u32,
+    /// `BPF_F_UPROBE_MULTI_RETURN` or zero.
+    pub flags: u32,
+    /// Only in this process; zero for all.
+    pub pid: u32,
+    /// Explicit padding, zero.
+    pub pad: u32,
+}
+#[cfg(feature = "full")]
+const_assert_eq!(size_of::<LinkCreateMultiUprobeAttr>(), 64);
+#[cfg(feature = "full")]
+const_assert_eq!(offset_of!(LinkCreateMultiUprobeAttr, pid), 56);
