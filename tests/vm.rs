@@ -37,6 +37,8 @@ mod sandbox;
 mod stop;
 #[path = "vm/table.rs"]
 mod table;
+#[path = "vm/targets.rs"]
+mod targets;
 #[path = "vm/types.rs"]
 mod types;
 #[path = "vm/watch.rs"]

@@ -124,6 +124,14 @@ impl From<LoadError> for Failure {
             | LoadError::Program { .. }
             | LoadError::Unsupported { .. }
             | LoadError::Kconfig(_) => Class::Missing,
+            #[cfg(feature = "full")]
+            LoadError::NoPlace { .. } => Class::Usage,
+            #[cfg(feature = "full")]
+            LoadError::NoTarget { .. }
+            | LoadError::NeedsOwnBtf { .. }
+            | LoadError::NoSuchFunction { .. } => Class::Missing,
+            #[cfg(feature = "full")]
+            LoadError::TargetProgram { .. } | LoadError::ModuleBtf { .. } => Class::Other,
             LoadError::Map { errno, .. } if *errno == rustix::io::Errno::NOMEM => Class::Other,
             LoadError::Map { .. } => Class::Missing,
             LoadError::Verifier { .. } => Class::Verifier,

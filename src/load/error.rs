@@ -8,6 +8,8 @@ use crate::btf::BtfError;
 use crate::link::LinkError;
 use crate::object::ObjectError;
 use crate::relocate::FitError;
+#[cfg(feature = "full")]
+use crate::sys::kallsyms;
 use crate::sys::permission;
 use crate::target::TargetError;
 
@@ -93,6 +95,62 @@ pub enum LoadError {
         /// What.
         what: String,
     },
+    /// A program that is for a place in the kernel, and does not say for which.
+    #[cfg(feature = "full")]
+    #[error("program {program}: its section {kind} names no {noun}")]
+    NoPlace {
+        /// The program.
+        program: String,
+        /// Its kind, as its section calls it.
+        kind: &'static str,
+        /// What is to be named.
+        noun: &'static str,
+    },
+    /// The kernel's own BTF does not have what a program is for.
+    #[cfg(feature = "full")]
+    #[error("program {program}: this kernel's BTF has no {noun} `{place}`")]
+    NoTarget {
+        /// The program.
+        program: String,
+        /// What it is for.
+        noun: &'static str,
+        /// Its name.
+        place: String,
+    },
+    /// A kind of program that is for places in the kernel's own BTF, and there is none.
+    #[cfg(feature = "full")]
+    #[error("program {program}: {kind} needs the kernel's own BTF, and this kernel has none")]
+    NeedsOwnBtf {
+        /// The program.
+        program: String,
+        /// Its kind, as its section calls it.
+        kind: &'static str,
+    },
+    /// The program that another is for has no such function, or no BTF.
+    #[cfg(feature = "full")]
+    #[error("program {program}: the program that it is for has no function `{function}`")]
+    NoSuchFunction {
+        /// The program.
+        program: String,
+        /// The function.
+        function: String,
+    },
+    /// The program that another is for can't be asked.
+    #[cfg(feature = "full")]
+    #[error("program {program}: the program that it is for can't be read ({errno})")]
+    TargetProgram {
+        /// The program.
+        program: String,
+        /// The kernel's answer.
+        errno: Errno,
+    },
+    /// The BTF of a module can't be opened.
+    #[cfg(feature = "full")]
+    #[error("the BTF of a module can't be opened ({errno})")]
+    ModuleBtf {
+        /// The kernel's answer.
+        errno: Errno,
+    },
     /// The license holds a zero byte.
     #[error("the license of the object is not a string")]
     License,
@@ -130,10 +188,39 @@ impl LoadError {
             LoadError::Map { errno, .. } if *errno == Errno::INVAL => {
                 Some("this kernel may not know the type or the flags of the map".into())
             }
+            #[cfg(feature = "full")]
+            LoadError::NoPlace {
+                program,
+                kind,
+                noun,
+            } if *noun == "program" => Some(format!(
+                "{kind} replaces a function of a loaded program: --attach {program}=FUNCTION@id:N"
+            )),
+            #[cfg(feature = "full")]
+            LoadError::NoPlace { program, noun, .. } => {
+                let noun = noun.rsplit(' ').next().unwrap_or(noun).to_ascii_uppercase();
+                Some(format!("--attach {program}={noun}"))
+            }
+            #[cfg(feature = "full")]
+            LoadError::NoTarget { noun, place, .. } => Some(no_target_hint(noun, place)),
+            #[cfg(feature = "full")]
+            LoadError::NeedsOwnBtf { .. } => Some(
+                "the kernel must be built with CONFIG_DEBUG_INFO_BTF: --btf does not stand in for it"
+                    .into(),
+            ),
             LoadError::Target(error) => error.hint().map(Into::into),
             LoadError::Object(error) => error.hint(),
             _ => None,
         }
+    }
+
+    /// Whether what a program is for is not there: without that program the object may still load.
+    #[cfg(feature = "full")]
+    pub fn is_absent_target(&self) -> bool {
+        matches!(
+            self,
+            LoadError::NoTarget { .. } | LoadError::NeedsOwnBtf { .. }
+        )
     }
 
     /// The verifier's log, where there is one.
@@ -141,6 +228,30 @@ impl LoadError {
         match self {
             LoadError::Verifier { refusal, .. } => Some(&refusal.log),
             _ => None,
+        }
+    }
+}
+
+/// What may have become of a place that the kernel's BTF does not have.
+#[cfg(feature = "full")]
+fn no_target_hint(noun: &str, place: &str) -> String {
+    match noun {
+        "tracepoint" => "it is named without its category, as in /sys/kernel/tracing/events/*/; one of a              module is there while the module is"
+            .into(),
+        "LSM hook" => "hooks are named as in include/linux/lsm_hook_defs.h, and need CONFIG_BPF_LSM".into(),
+        "iterator" => "it may be newer than this kernel, or belong to an option that is off".into(),
+        _ => {
+            let name = place.rsplit(':').next().unwrap_or(place);
+            let symbols = kallsyms::find(name).unwrap_or_default();
+            if symbols.exact > 0 {
+                return "the function is there, but not described: kprobe may reach it".into();
+            }
+            match symbols.clones.is_empty() {
+                true => "it may be inlined, in a module that is not loaded, or named otherwise: \
+                         look in /proc/kallsyms"
+                    .into(),
+                false => ["the compiler made variants of it: ", &symbols.clones.join(", ")].concat(),
+            }
         }
     }
 }

@@ -65,7 +65,16 @@ impl<'l, 'a> Loader<'l, 'a> {
             true => linked.core_relos(self.object),
             false => Vec::new(),
         };
+        #[cfg(feature = "full")]
+        let target = {
+            let named = &self.relocated.named;
+            named.targets.of(program, &named.modules)?
+        };
         let load = bpf::ProgLoad {
+            #[cfg(feature = "full")]
+            attach_btf_id: target.id,
+            #[cfg(feature = "full")]
+            attach_to: target.of,
             prog_type: program.kind.prog_type,
             expected_attach_type: self.attach_type(program),
             prog_flags: program.kind.prog_flags,

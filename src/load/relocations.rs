@@ -1,5 +1,7 @@
 //! The object's code, fitted to the kernel's types: here, or by the kernel itself.
 
+#[cfg(feature = "full")]
+use super::named::{Asked, Named};
 use super::{LoadError, Options, Relocate};
 use crate::object::Object;
 use crate::relocate::{Fitted, fit, names_wanted};
@@ -16,6 +18,9 @@ pub(super) struct Relocated {
     pub unknown: Vec<String>,
     /// Whether the instructions are as they were compiled, and the kernel relocates them.
     pub by_kernel: bool,
+    /// What the object names in the running kernel.
+    #[cfg(feature = "full")]
+    pub named: Named,
 }
 
 /// Up to how many root types the kernel is quicker: it goes through all of its types for each that
@@ -36,6 +41,12 @@ pub(super) fn choose(
         Relocate::Auto if options.report.is_some() => false,
         Relocate::Auto => {
             let roots = names_wanted(object, options.choose)?.root_count();
+            // Where a pass is made all the same, it may as well relocate.
+            #[cfg(feature = "full")]
+            let roots = match Asked::of(object, options)?.is_empty() {
+                true => roots,
+                false => usize::MAX,
+            };
             // Types that user space can't see are taken for types that the kernel does not have.
             kernel.btf == BtfChoice::Running
                 && kernel.has_types()
@@ -49,7 +60,11 @@ pub(super) fn choose(
     if options.report.is_some() {
         apply(object, kernel, options)?;
     }
+    #[cfg(feature = "full")]
+    let named = Asked::of(object, options)?.find(object, options, &TypeSource::none())?;
     Ok(Relocated {
+        #[cfg(feature = "full")]
+        named,
         fitted: Fitted::compiled(object),
         from: Some("the kernel".into()),
         unknown: Vec::new(),
@@ -62,12 +77,21 @@ pub(super) fn apply(
     kernel: &Kernel,
     options: &mut Options<'_>,
 ) -> Result<Relocated, LoadError> {
-    let wanted = names_wanted(object, options.choose)?;
+    #[cfg(feature = "full")]
+    let asked = Asked::of(object, options)?;
+    #[cfg_attr(not(feature = "full"), expect(unused_mut))]
+    let mut wanted = names_wanted(object, options.choose)?;
+    #[cfg(feature = "full")]
+    if kernel.btf == BtfChoice::Running {
+        asked.want(&mut wanted);
+    }
     let source = match wanted.is_empty() {
         true => TypeSource::none(),
         false => kernel.types(&wanted)?,
     };
     let types = &*source.types;
+    #[cfg(feature = "full")]
+    let named = asked.find(object, options, &source)?;
     #[cfg(feature = "full")]
     let unknown = match source.extent {
         crate::target::Extent::Parts => {
@@ -79,6 +103,8 @@ pub(super) fn apply(
     let unknown = Vec::new();
     let report = options.report.as_mut().map(|report| &mut **report as _);
     Ok(Relocated {
+        #[cfg(feature = "full")]
+        named,
         fitted: fit(object, types, options.choose, report)?,
         from: source.from,
         unknown,

@@ -12,6 +12,12 @@ const MAX_ANONYMOUS: u32 = 32;
 pub trait Target: Types {
     /// Every type whose essential name this is, of whatever kind, in the order of their numbers.
     fn candidates(&self, essential: &str) -> &[TypeId];
+
+    /// The module that a type is of; `None`: the kernel proper.
+    #[cfg(feature = "full")]
+    fn module(&self, _: TypeId) -> Option<&str> {
+        None
+    }
 }
 
 /// The spec in the target that corresponds to `local`, if type `candidate` has it.

@@ -76,6 +76,53 @@ pub fn btf_info(btf: BorrowedFd<'_>) -> io::Result<BtfInfo> {
     Ok(answer)
 }
 
+/// What a BTF object of the kernel itself is called: `vmlinux`, or as its module (5.11). `None`: it is
+/// a program's.
+///
+/// # Errors
+/// The kernel's.
+#[cfg(feature = "full")]
+pub fn btf_name(btf: BorrowedFd<'_>) -> io::Result<Option<String>> {
+    // As long as the name of a module may be (MODULE_NAME_LEN).
+    let mut name = [0u8; 64];
+    let mut answer = BtfInfo {
+        name: name.as_mut_ptr() as u64,
+        name_len: length(name.len())?,
+        ..BtfInfo::default()
+    };
+    // Safety: the kernel writes at most the bytes that it is told of, which `name` has; the other
+    // address is zero.
+    unsafe { info(btf, &mut answer) }?;
+    if answer.kernel_btf == 0 {
+        return Ok(None);
+    }
+    let end = name.iter().position(|&b| b == 0).unwrap_or(name.len());
+    let name = name.get(..end).unwrap_or_default();
+    Ok(Some(String::from_utf8_lossy(name).into_owned()))
+}
+
+/// The bytes of a BTF object, which must have at most `most`.
+///
+/// # Errors
+/// The kernel's; `EFBIG` where it is larger.
+#[cfg(feature = "full")]
+pub fn btf_bytes(btf: BorrowedFd<'_>, most: usize) -> io::Result<Vec<u8>> {
+    let len = btf_info(btf)?.btf_size;
+    if len as usize > most {
+        return Err(Errno::FBIG);
+    }
+    let mut bytes = vec![0; len as usize];
+    let mut answer = BtfInfo {
+        btf: bytes.as_mut_ptr() as u64,
+        btf_size: len,
+        ..BtfInfo::default()
+    };
+    // Safety: the kernel writes at most the bytes that it is told of, which `bytes` has; the address
+    // of the name is zero.
+    unsafe { info(btf, &mut answer) }?;
+    Ok(bytes)
+}
+
 /// What the kernel says about a link (`BPF_OBJ_GET_INFO_BY_FD`, 5.8).
 ///
 /// # Errors

@@ -105,7 +105,30 @@ impl Kernel {
     }
 }
 
+/// What has a number in the kernel is numbered by its own BTF, and by no other.
+#[cfg(feature = "full")]
+impl Kernel {
+    /// Looks for the wanted names in what the running kernel shows of its own types, and in its modules.
+    /// `None`: it was built without BTF.
+    ///
+    /// # Errors
+    /// BTF that can't be read.
+    pub fn own_types(wanted: &Wanted<'_>) -> Result<Option<TypeSource>, TargetError> {
+        let kernel = Kernel::running();
+        match Source::running()? {
+            Some(_) => kernel.types(wanted).map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
 impl TypeSource {
+    /// Whether the types are those that the running kernel shows, with its numbers.
+    #[cfg(feature = "full")]
+    pub fn is_running(&self) -> bool {
+        self.from.as_deref() == Some(VMLINUX)
+    }
+
     /// No types at all.
     pub fn none() -> TypeSource {
         TypeSource {

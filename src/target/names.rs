@@ -8,6 +8,9 @@ pub struct Wanted<'a> {
     /// Sorted by name. A name whose types are wanted has a bit for each kind of them; one that is
     /// only to be recognised where it stands (a member, an enumerator) has none.
     names: Vec<(&'a str, u32)>,
+    /// Names that are wanted of one module: the module, the name, and a bit for each kind.
+    #[cfg(feature = "full")]
+    of_module: Vec<(&'a str, &'a str, u32)>,
 }
 
 /// The bit of a kind. Enums of both widths are one kind.
@@ -24,6 +27,28 @@ impl<'a> Wanted<'a> {
         self.add(name, kind_bit(kind));
     }
 
+    /// Adds the essential name of a type that is wanted of this module, whatever the kernel itself and
+    /// other modules have of that name.
+    #[cfg(feature = "full")]
+    pub fn of_module(&mut self, module: &'a str, name: &'a str, kind: Kind) {
+        self.root(name, kind);
+        self.of_module.push((module, name, kind_bit(kind)));
+    }
+
+    /// Bits for the kinds of types of this name that are wanted of just this module.
+    #[cfg(feature = "full")]
+    pub(super) fn kinds_of_module(&self, module: &str, name: &str) -> u32 {
+        let of = self.of_module.iter();
+        let kinds = of.filter(|(m, n, _)| *m == module && *n == name);
+        kinds.fold(0, |kinds, (_, _, more)| kinds | more)
+    }
+
+    /// Whether something is wanted of one module.
+    #[cfg(feature = "full")]
+    pub(super) fn names_modules(&self) -> bool {
+        !self.of_module.is_empty()
+    }
+
     /// Adds a name that is to be recognised. The empty name always is.
     pub fn name(&mut self, name: &'a str) {
         if !name.is_empty() {
@@ -36,6 +61,8 @@ impl<'a> Wanted<'a> {
         for (name, kinds) in &other.names {
             self.add(name, *kinds);
         }
+        #[cfg(feature = "full")]
+        self.of_module.extend_from_slice(&other.of_module);
     }
 
     fn add(&mut self, name: &'a str, kinds: u32) {

@@ -28,13 +28,13 @@ fn check(result: libc::c_long) {
     assert!(result >= 0, "{}", io::Error::last_os_error());
 }
 
-fn load_module(path: &Path) {
+pub fn load_module(path: &Path) {
     let module = File::open(path).unwrap();
     // Safety: the descriptor and the string live through the call.
     check(unsafe { libc::syscall(libc::SYS_finit_module, module.as_raw_fd(), c"".as_ptr(), 0) });
 }
 
-fn unload_module() {
+pub fn unload_module() {
     // Safety: the string lives through the call.
     check(unsafe { libc::syscall(libc::SYS_delete_module, c"loop".as_ptr(), libc::O_NONBLOCK) });
 }

@@ -26,7 +26,7 @@ const NUMBER: u32 = (1 << TAG) - 1;
 /// The kernel's types with those of some modules.
 pub(super) struct WithModules<'s> {
     vmlinux: WindowedBtf<'s>,
-    modules: Vec<WindowedBtf<'s>>,
+    modules: Vec<(Box<str>, WindowedBtf<'s>)>,
     /// Numbers from here on are a module's.
     types: u32,
     /// Name offsets from here on are a module's.
@@ -53,44 +53,45 @@ pub(in crate::target) fn add(
     wanted: &Wanted<'_>,
 ) -> Box<dyn Target> {
     let missing = missing(&vmlinux, wanted);
-    let Some(folder) = file::open(FOLDER).ok().filter(|_| !missing.is_empty()) else {
+    let asked = !missing.is_empty() || wanted.names_modules();
+    let Some(folder) = file::open(FOLDER).ok().filter(|_| asked) else {
         return Box::new(vmlinux);
     };
     // A module that goes away meanwhile has no types to give.
-    let names = paths(&folder);
-    let sources = names.iter().filter_map(|path| {
-        let file = file::open(path).ok()?;
+    let names = names(&folder);
+    let sources = names.iter().filter_map(|name| {
+        let file = file::open([FOLDER, "/", name].concat()).ok()?;
         let len = file::size(&file).ok()?;
-        Some((Source::File { file, at: 0 }, len))
+        Some((&**name, Source::File { file, at: 0 }, len))
     });
     let types = WithModules::new(vmlinux, wanted, &missing, sources);
     Box::new(types)
 }
 
-/// The BTF files of the modules that are loaded, sorted. A folder that can't be read has none.
-fn paths(folder: &OwnedFd) -> Vec<String> {
-    let mut paths: Vec<String> = Vec::new();
+/// The modules with BTF that are loaded, sorted. A folder that can't be read has none.
+fn names(folder: &OwnedFd) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
     let _ = file::for_each_entry(folder, &mut |name| {
         if name != "vmlinux" {
-            paths.push([FOLDER, "/", name].concat());
+            names.push(name.into());
         }
     });
-    paths.sort();
-    paths
+    names.sort();
+    names
 }
 
 /// How many modules have BTF; `None`: the kernel shows none at all.
 pub(super) fn count() -> Option<usize> {
     let folder = file::open(FOLDER).ok()?;
-    Some(paths(&folder).len())
+    Some(names(&folder).len())
 }
 
 impl<'s> WithModules<'s> {
-    fn new(
+    fn new<'n>(
         mut vmlinux: WindowedBtf<'s>,
         wanted: &Wanted<'_>,
         missing: &[(&str, u32)],
-        sources: impl Iterator<Item = (Source<'s>, u64)>,
+        sources: impl Iterator<Item = (&'n str, Source<'s>, u64)>,
     ) -> WithModules<'s> {
         let mut all = WithModules {
             types: vmlinux.len().saturating_add(1),
@@ -103,27 +104,32 @@ impl<'s> WithModules<'s> {
         if all.types > NUMBER || all.strings > NUMBER {
             return all;
         }
-        for (source, len) in sources {
+        for (name, source, len) in sources {
             if all.modules.len() == MAX_MODULES {
                 break;
             }
             let names = all.vmlinux.names_for_split();
             let module = WindowedBtf::gather_behind(source, len, wanted, Strings::Apart, names);
             if let Ok(module) = module {
-                all.consider(module, missing);
+                all.consider(name, module, wanted, missing);
             }
         }
         all
     }
 
-    /// Keeps a module that has some of what is missing.
-    fn consider(&mut self, mut module: WindowedBtf<'s>, missing: &[(&str, u32)]) {
+    /// Keeps a module that has some of what is missing, or of what is wanted of it alone.
+    fn consider(
+        &mut self,
+        of: &str,
+        mut module: WindowedBtf<'s>,
+        wanted: &Wanted<'_>,
+        missing: &[(&str, u32)],
+    ) {
         let tag = (self.modules.len() as u32 + 1) << TAG;
         let mut kept = false;
         for (name, ids) in module.take_candidates() {
-            let Some((_, kinds)) = missing.iter().find(|(missing, _)| **missing == *name) else {
-                continue;
-            };
+            let lacking = missing.iter().find(|(missing, _)| **missing == *name);
+            let kinds = lacking.map_or(0, |(_, kinds)| *kinds) | wanted.kinds_of_module(of, &name);
             let Some((_, known)) = self.candidates.iter_mut().find(|(n, _)| *n == name) else {
                 continue;
             };
@@ -137,12 +143,15 @@ impl<'s> WithModules<'s> {
         }
         if kept {
             module.shrink();
-            self.modules.push(module);
+            self.modules.push((of.into(), module));
         }
     }
 
-    fn module(&self, number: u32) -> Option<&WindowedBtf<'s>> {
-        self.modules.get((number >> TAG).checked_sub(1)? as usize)
+    fn of(&self, number: u32) -> Option<(&str, &WindowedBtf<'s>)> {
+        let place = (number >> TAG).checked_sub(1)? as usize;
+        self.modules
+            .get(place)
+            .map(|(name, module)| (&**name, module))
     }
 
     /// Words of a module's record, from word `first` on, as they are known here.
@@ -170,7 +179,7 @@ impl Types for WithModules<'_> {
     }
 
     fn read(&self, id: TypeId, at: usize, out: &mut [u8]) -> Result<(), BtfError> {
-        let Some(module) = self.module(id.0) else {
+        let Some((_, module)) = self.of(id.0) else {
             return self.vmlinux.read(id, at, out);
         };
         let own = id.number().checked_sub(self.types - 1).map(TypeId);
@@ -181,8 +190,8 @@ impl Types for WithModules<'_> {
     }
 
     fn name(&self, offset: StrOffset) -> Option<&str> {
-        match self.module(offset.0) {
-            Some(module) => module.name(StrOffset(offset.0 & NUMBER)),
+        match self.of(offset.0) {
+            Some((_, module)) => module.name(StrOffset(offset.0 & NUMBER)),
             None => self.vmlinux.name(offset),
         }
     }
@@ -195,6 +204,10 @@ impl Target for WithModules<'_> {
             .iter()
             .find(|(name, _)| **name == *essential);
         found.map_or(&[], |(_, ids)| ids)
+    }
+
+    fn module(&self, id: TypeId) -> Option<&str> {
+        self.of(id.0).map(|(name, _)| name)
     }
 }
 
@@ -238,7 +251,8 @@ mod tests {
         let expected = kind_bit(Kind::Struct);
         assert_eq!(missing, [("gone", expected), ("nf_conn", expected)]);
 
-        let sources = modules.iter().map(|m| (Source::Memory(m), m.len() as u64));
+        let sources = modules.iter().zip(["first", "second"]);
+        let sources = sources.map(|(m, name)| (name, Source::Memory(m), m.len() as u64));
         let all = WithModules::new(vmlinux, &wanted, &missing, sources);
         assert_eq!(all.candidates("task_struct"), [TypeId(3)]);
         assert!(all.candidates("gone").is_empty());
@@ -248,6 +262,8 @@ mod tests {
             found.iter().map(|id| id.number()).collect::<Vec<_>>(),
             [2, 7, 7]
         );
+        let of: Vec<_> = found.iter().map(|&id| all.module(id)).collect();
+        assert_eq!(of, [None, Some("first"), Some("second")]);
         for (&id, offset) in found[1..].iter().zip([0, 64]) {
             let header = all.header(id).unwrap();
             assert_eq!(
@@ -278,7 +294,7 @@ mod tests {
             WindowedBtf::gather(Source::Memory(&base), base.len() as u64, &wanted).unwrap();
         let missing = missing(&vmlinux, &wanted);
         let sources = [&module[..], &module[..30], b""].into_iter();
-        let sources = sources.map(|m| (Source::Memory(m), m.len() as u64));
+        let sources = sources.map(|m| ("some", Source::Memory(m), m.len() as u64));
         let all = WithModules::new(vmlinux, &wanted, &missing, sources);
         assert!(all.modules.is_empty());
     }

@@ -1,0 +1,114 @@
+//! What an object names in the running kernel: the targets of its programs. All of it is looked for in
+//! one pass over the kernel's types, that of the relocations where these are of the same kernel.
+
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::io::Errno;
+
+use super::targets::{Aims, Targets};
+use super::{LoadError, Options};
+use crate::object::Object;
+use crate::sys::bpf;
+use crate::target::{Kernel, TypeSource, Wanted};
+
+/// What is to be looked for.
+pub(super) struct Asked<'a> {
+    aims: Aims<'a>,
+}
+
+/// What was found.
+#[derive(Default)]
+pub(super) struct Named {
+    pub targets: Targets,
+    pub modules: Modules,
+}
+
+impl<'a> Asked<'a> {
+    pub fn of(object: &'a Object<'_>, options: &Options<'_>) -> Result<Asked<'a>, LoadError> {
+        let aims = Aims::of(object, options.choose)?;
+        Ok(Asked { aims })
+    }
+
+    /// Whether nothing is looked for in the kernel's types.
+    pub fn is_empty(&self) -> bool {
+        self.aims.is_empty()
+    }
+
+    /// Adds the names to look for.
+    pub fn want<'w>(&'w self, wanted: &mut Wanted<'w>) {
+        self.aims.want(wanted);
+    }
+
+    /// Looks for everything: in `source`, where these are the running kernel's own types and
+    /// [`want`](Self::want) was asked before they were gathered, or by a pass of its own.
+    pub fn find(
+        &self,
+        object: &Object<'_>,
+        options: &Options<'_>,
+        source: &TypeSource,
+    ) -> Result<Named, LoadError> {
+        let own;
+        let types = match () {
+            () if self.is_empty() => None,
+            () if source.is_running() => Some(&*source.types),
+            () => {
+                let mut wanted = Wanted::default();
+                self.want(&mut wanted);
+                own = Kernel::own_types(&wanted)?;
+                own.as_ref().map(|own| &*own.types)
+            }
+        };
+        let mut targets = self.aims.find(types)?;
+        targets.find_replaced(object, options.choose)?;
+        let modules = Modules::open(targets.modules())?;
+        Ok(Named { targets, modules })
+    }
+}
+
+/// The BTF of some modules, as descriptors.
+#[derive(Default)]
+pub(super) struct Modules(Vec<(String, OwnedFd)>);
+
+impl Modules {
+    /// Opens the BTF of these modules: the kernel gives it by number alone, so all are gone through.
+    fn open<'n>(names: impl Iterator<Item = &'n str>) -> Result<Modules, LoadError> {
+        let mut wanted: Vec<&str> = names.collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let mut found = Modules::default();
+        let failed = |errno| match errno {
+            Errno::PERM | Errno::ACCESS => LoadError::Permission {
+                subject: "opening the BTF of a module".into(),
+                errno,
+            },
+            errno => LoadError::ModuleBtf { errno },
+        };
+        let mut id = 0;
+        while !wanted.is_empty() {
+            let Some(next) = bpf::btf_get_next_id(id).map_err(failed)? else {
+                break;
+            };
+            id = next;
+            let btf = match bpf::btf_get_fd_by_id(id) {
+                // It went away meanwhile.
+                Err(Errno::NOENT) => continue,
+                opened => opened.map_err(failed)?,
+            };
+            let name = bpf::btf_name(btf.as_fd()).map_err(failed)?;
+            let at = name.and_then(|name| wanted.iter().position(|w| *w == name));
+            if let Some(at) = at {
+                let name = wanted.swap_remove(at);
+                found.0.push((name.into(), btf));
+            }
+        }
+        match wanted.is_empty() {
+            true => Ok(found),
+            false => Err(failed(Errno::NOENT)),
+        }
+    }
+
+    /// The BTF of this module.
+    pub fn get(&self, name: &str) -> Option<BorrowedFd<'_>> {
+        let (_, btf) = self.0.iter().find(|(known, _)| known == name)?;
+        Some(btf.as_fd())
+    }
+}
