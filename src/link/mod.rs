@@ -14,6 +14,8 @@ pub use error::LinkError;
 #[cfg(feature = "full")]
 pub use externs::{POISON_KFUNC, POISON_MAP};
 
+pub use records::{FUNC_RECORD, LINE_RECORD};
+
 use crate::object::{Code, Function, Insn, Object, Program, Referent, op};
 use crate::relocate::{Fitted, POISON};
 
@@ -29,9 +31,9 @@ pub struct Linked {
     pub fixups: Vec<Fixup>,
     /// Its functions in order: index in [`Object::functions`], first instruction.
     pub functions: Vec<(usize, usize)>,
-    /// `bpf_func_info` records.
+    /// `bpf_func_info` records of [`FUNC_RECORD`] bytes.
     pub func_info: Vec<u8>,
-    /// `bpf_line_info` records.
+    /// `bpf_line_info` records of [`LINE_RECORD`] bytes.
     pub line_info: Vec<u8>,
 }
 
@@ -87,22 +89,14 @@ pub fn link(
         out: Linked::default(),
     };
     linker.append(program.function)?;
-    // Functions that are being gone through: which, and how far.
-    let mut stack = vec![(0usize, 0usize)];
-    while let Some((position, offset)) = stack.pop() {
-        if let Some((at, called)) = linker.next_call(position, offset)? {
-            stack.push((position, at + 1));
-            let known = linker.out.functions.iter().position(|(f, _)| *f == called);
-            let target = match known {
-                Some(known) => known,
-                None => {
-                    linker.append(called)?;
-                    stack.push((linker.out.functions.len() - 1, 0));
-                    linker.out.functions.len() - 1
-                }
-            };
-            linker.aim(position, at, target);
-        }
+    linker.follow(0)?;
+    #[cfg(feature = "full")]
+    if let Some(callback) = program.exception_callback
+        && linker.out.functions.iter().all(|(f, _)| *f != callback)
+    {
+        // Nothing calls it: the kernel finds it by the program's tag.
+        linker.append(callback)?;
+        linker.follow(linker.out.functions.len() - 1)?;
     }
     records::attach(object, &mut linker.out);
     Ok(linker.out)
@@ -135,6 +129,28 @@ impl Linker<'_> {
         }
         self.out.insns.extend_from_slice(insns);
         self.out.functions.push((index, start));
+        Ok(())
+    }
+
+    /// Appends what the function at position `first` calls, and what that calls.
+    fn follow(&mut self, first: usize) -> Result<(), LinkError> {
+        // Functions that are being gone through: which, and how far.
+        let mut stack = vec![(first, 0usize)];
+        while let Some((position, offset)) = stack.pop() {
+            if let Some((at, called)) = self.next_call(position, offset)? {
+                stack.push((position, at + 1));
+                let known = self.out.functions.iter().position(|(f, _)| *f == called);
+                let target = match known {
+                    Some(known) => known,
+                    None => {
+                        self.append(called)?;
+                        stack.push((self.out.functions.len() - 1, 0));
+                        self.out.functions.len() - 1
+                    }
+                };
+                self.aim(position, at, target);
+            }
+        }
         Ok(())
     }
 

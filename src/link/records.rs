@@ -4,6 +4,11 @@ use super::Linked;
 use crate::btf::ExtRecords;
 use crate::object::{Function, Object};
 
+/// Bytes of a `bpf_func_info` as every kernel knows it: instruction and type.
+pub const FUNC_RECORD: usize = 8;
+/// Bytes of a `bpf_line_info`: instruction, file, text, line and column.
+pub const LINE_RECORD: usize = 16;
+
 /// Fills [`Linked::func_info`] and [`Linked::line_info`].
 ///
 /// The kernel wants a function record, and a line record at its first instruction, for each function
@@ -18,13 +23,20 @@ pub(super) fn attach(object: &Object<'_>, linked: &mut Linked) {
         };
         let before = linked.func_info.len();
         let table = &object.ext.func_info;
-        copy(object, table, function, 1, start, &mut linked.func_info);
+        copy(
+            object,
+            (table, FUNC_RECORD),
+            function,
+            1,
+            start,
+            &mut linked.func_info,
+        );
         whole &= linked.func_info.len() > before;
         let table = &object.ext.line_info;
         let before = linked.line_info.len();
         copy(
             object,
-            table,
+            (table, LINE_RECORD),
             function,
             function.len,
             start,
@@ -69,10 +81,10 @@ impl Linked {
     }
 }
 
-/// Copies the records about the first `slots` slots of `function`, which now starts at `start`.
+/// Copies the first `len` bytes of the records about the first `slots` slots of `function`, which now starts at `start`.
 fn copy(
     object: &Object<'_>,
-    table: &ExtRecords<'_>,
+    (table, len): (&ExtRecords<'_>, usize),
     function: &Function<'_>,
     slots: usize,
     start: usize,
@@ -83,7 +95,9 @@ fn copy(
         return;
     };
     for record in table.of(btf, section) {
-        let Some((offset, rest)) = record.split_first_chunk::<4>() else {
+        // What a newer compiler adds behind, an older kernel refuses.
+        let known = record.get(..len).and_then(<[u8]>::split_first_chunk::<4>);
+        let Some((offset, rest)) = known else {
             continue;
         };
         let slot = u32::from_le_bytes(*offset) as usize / 8;

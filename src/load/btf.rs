@@ -70,23 +70,52 @@ fn fills(object: &Object<'_>) -> Vec<DatasecFill> {
         vars: Vec::new(),
     }];
     for (index, map) in object.maps.iter().enumerate() {
-        match map.kind {
+        match &map.kind {
             MapKind::Declared { offset } => {
-                if let (Some(fill), Ok(offset)) = (fills.first_mut(), u32::try_from(offset)) {
+                if let (Some(fill), Ok(offset)) = (fills.first_mut(), u32::try_from(*offset)) {
                     fill.vars.push((map.name.into(), offset));
                 }
             }
             MapKind::Data { .. } => fills.push(DatasecFill {
                 section: map.name.into(),
                 size: map.value_size,
-                vars: object
-                    .globals
-                    .iter()
-                    .filter(|g| g.map == index)
-                    .map(|g| (g.name.into(), g.offset as u32))
-                    .collect(),
+                vars: variables(object, index),
             }),
+            #[cfg(feature = "full")]
+            MapKind::Legacy => {}
+            #[cfg(feature = "full")]
+            MapKind::StructOps(ops) => struct_ops_fill(&mut fills, map.name, ops),
+        }
+        #[cfg(feature = "full")]
+        if let Some(data) = &map.arena_data {
+            fills.push(DatasecFill {
+                section: crate::object::ARENA_SECTION.into(),
+                size: data.len() as u32,
+                vars: variables(object, index),
+            });
         }
     }
     fills
+}
+
+/// The variables of a data map, and where each is.
+fn variables(object: &Object<'_>, map: usize) -> Vec<(String, u32)> {
+    let own = object.globals.iter().filter(|g| g.map == map);
+    own.map(|g| (g.name.into(), g.offset as u32)).collect()
+}
+
+#[cfg(feature = "full")]
+fn struct_ops_fill(fills: &mut Vec<DatasecFill>, name: &str, ops: &crate::object::StructOps<'_>) {
+    let known = fills.iter().position(|f| f.section == ops.section);
+    let at = known.unwrap_or(fills.len());
+    if known.is_none() {
+        fills.push(DatasecFill {
+            section: ops.section.into(),
+            size: 0,
+            vars: Vec::new(),
+        });
+    }
+    if let (Some(fill), Ok(offset)) = (fills.get_mut(at), u32::try_from(ops.offset)) {
+        fill.vars.push((name.into(), offset));
+    }
 }

@@ -9,7 +9,7 @@ use super::relocations::Relocated;
 use super::verifier::{self, Refusal};
 use super::{LoadError, LoadedMap, Memlock, map::kernel_name};
 use crate::btf::{Btf, CoreRelo};
-use crate::link::{self, Linked};
+use crate::link::{self, FUNC_RECORD, LINE_RECORD, Linked};
 use crate::object::{Hook, Insn, Object, Program, ProgramKind};
 use crate::relocate::{POISON, describe, root_name};
 use crate::sys::bpf::{self, Records};
@@ -88,11 +88,11 @@ impl<'l, 'a> Loader<'l, 'a> {
                 .filter(|_| !linked.func_info.is_empty()),
             func_info: Records {
                 bytes: &linked.func_info,
-                record_size: self.object.ext.func_info.record_len as u32,
+                record_size: FUNC_RECORD as u32,
             },
             line_info: Records {
                 bytes: &linked.line_info,
-                record_size: self.object.ext.line_info.record_len as u32,
+                record_size: LINE_RECORD as u32,
             },
             core_relos: Records {
                 bytes: &core_relos,

@@ -38,6 +38,8 @@ pub struct Function<'a> {
     pub start: usize,
     /// How many instruction slots it has.
     pub len: usize,
+    /// Static: not seen outside its file.
+    pub local: bool,
     /// Seen outside its file, and not hidden.
     pub global: bool,
 }
@@ -57,6 +59,9 @@ pub struct Program<'a> {
     pub hook: Hook<'a>,
     /// Loaded without being asked for: its section has no `?`.
     pub autoload: bool,
+    /// What runs when it throws: an index in [`super::Object::functions`].
+    #[cfg(feature = "full")]
+    pub exception_callback: Option<usize>,
 }
 
 /// An instruction and what it refers to.

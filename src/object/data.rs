@@ -85,8 +85,12 @@ impl Object<'_> {
     /// `None` if there is no such variable, or its map has no contents of its own.
     pub fn global_mut(&mut self, name: &str) -> Option<&mut [u8]> {
         let global = self.globals.iter().find(|g| g.name == name)?;
-        let MapKind::Data { initial, .. } = &mut self.maps.get_mut(global.map)?.kind else {
-            return None;
+        let map = self.maps.get_mut(global.map)?;
+        let initial = match &mut map.kind {
+            MapKind::Data { initial, .. } => initial,
+            #[cfg(feature = "full")]
+            _ if map.arena_data.is_some() => map.arena_data.as_mut()?,
+            _ => return None,
         };
         let end = global.offset.checked_add(global.size)?;
         initial.to_mut().get_mut(global.offset..end)

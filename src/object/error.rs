@@ -77,6 +77,17 @@ pub enum ObjectError {
         /// What is wrong.
         why: &'static str,
     },
+    /// An exception callback that can't be one.
+    #[cfg(feature = "full")]
+    #[error("program {program}: its exception callback {callback} {why}")]
+    BadCallback {
+        /// The function that names it.
+        program: String,
+        /// The callback.
+        callback: String,
+        /// What is wrong.
+        why: &'static str,
+    },
     /// A map that can't be understood.
     #[error("map {map}: {why}")]
     BadMap {

@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::ObjectError;
+use super::parse::{Places, datasec, in_section};
+use super::{Object, ObjectError};
 use crate::btf::{Btf, BtfError, Header, Kind, TypeId, Types};
+use crate::elf::{Elf, Symbol, SymbolKind};
 
 /// A map to create.
 #[derive(Clone, Debug)]
@@ -37,6 +39,9 @@ pub struct MapSpec<'a> {
     /// What it holds before the first program runs, by key.
     #[cfg(feature = "full")]
     pub slots: Vec<super::Slot>,
+    /// For an arena, what its globals hold at first: the section [`super::ARENA_SECTION`].
+    #[cfg(feature = "full")]
+    pub arena_data: Option<Cow<'a, [u8]>>,
     /// Where in its definition the slots are.
     #[cfg(feature = "full")]
     pub(super) values_at: Option<crate::btf::BitOffset>,
@@ -57,6 +62,12 @@ pub enum MapKind<'a> {
         /// Its contents before the first program runs; all zero if empty.
         initial: Cow<'a, [u8]>,
     },
+    /// A `struct bpf_map_def` in a section `maps`, as before BTF.
+    #[cfg(feature = "full")]
+    Legacy,
+    /// A table of functions for the kernel, in a section `.struct_ops`.
+    #[cfg(feature = "full")]
+    StructOps(super::StructOps<'a>),
 }
 
 /// The data sections.
@@ -83,7 +94,7 @@ pub enum Pinning {
 }
 
 impl<'a> MapSpec<'a> {
-    fn new(name: &'a str, kind: MapKind<'a>) -> MapSpec<'a> {
+    pub(super) fn new(name: &'a str, kind: MapKind<'a>) -> MapSpec<'a> {
         MapSpec {
             name,
             kind,
@@ -100,6 +111,8 @@ impl<'a> MapSpec<'a> {
             inner: None,
             #[cfg(feature = "full")]
             slots: Vec::new(),
+            #[cfg(feature = "full")]
+            arena_data: None,
             #[cfg(feature = "full")]
             values_at: None,
         }
@@ -129,8 +142,71 @@ impl<'a> MapSpec<'a> {
     }
 }
 
+/// Reads the definitions in `.maps`.
+pub(super) fn read<'a>(
+    elf: &Elf<'a>,
+    object: &mut Object<'a>,
+    places: &mut Places,
+) -> Result<(), ObjectError> {
+    let found = elf.sections.iter().position(|s| s.name == ".maps");
+    let Some(section) = found else {
+        return Ok(());
+    };
+    places.maps = Some(section);
+    #[cfg(not(feature = "full"))]
+    if !elf.relocations(section)?.is_empty() {
+        return Err(ObjectError::BadData {
+            section: ".maps".into(),
+            why: "maps with initial values are not supported yet",
+        });
+    }
+    let btf = object.btf.as_ref().ok_or(ObjectError::NoBtf {
+        needs: "the section .maps",
+    })?;
+    let datasec = datasec(btf, ".maps").ok_or(ObjectError::NoBtf {
+        needs: "the section .maps",
+    })?;
+    for index in 0..datasec.vlen {
+        let info = btf.secinfo(&datasec, index).map_err(in_section(".BTF"))?;
+        let var = btf.header(info.var).map_err(in_section(".BTF"))?;
+        let name = btf.str_at(var.name).unwrap_or_default();
+        let symbol =
+            variable(elf, section, name, info.offset).ok_or_else(|| ObjectError::BadMap {
+                map: name.into(),
+                why: "it has BTF and no ELF symbol".into(),
+            })?;
+        let map = declared(btf, name, var.target(), symbol.value)?;
+        object.maps.push(map);
+    }
+    object.maps.sort_unstable_by_key(|m| match m.kind {
+        MapKind::Declared { offset } => offset,
+        _ => u64::MAX,
+    });
+    #[cfg(feature = "full")]
+    super::slots::read(elf, object, places, section)?;
+    Ok(())
+}
+
+/// The symbol of a variable. Where objects were joined, two of them may have static ones of one name: then
+/// the BTF says where each is, which compilers leave open.
+pub(super) fn variable<'e, 'a>(
+    elf: &'e Elf<'a>,
+    section: usize,
+    name: &str,
+    offset: u32,
+) -> Option<&'e Symbol<'a>> {
+    let named = |s: &&Symbol<'_>| {
+        s.section == Some(section) && s.name == name && s.kind != SymbolKind::Section
+    };
+    let there = |s: &&Symbol<'_>| named(s) && s.value == u64::from(offset);
+    let mut symbols = elf.symbols.iter();
+    symbols
+        .find(there)
+        .or_else(|| elf.symbols.iter().find(named))
+}
+
 /// Reads the definition of the map variable `name` from its struct.
-pub(super) fn declared<'a>(
+fn declared<'a>(
     btf: &Btf<'a>,
     name: &'a str,
     ty: TypeId,

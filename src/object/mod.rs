@@ -3,15 +3,22 @@
 //! [`Object::parse`] is pure: bytes in, a description out, borrowed from the bytes. What it
 //! describes is fitted to a kernel by `relocate`, joined by `link` and loaded by `load`.
 
+#[cfg(feature = "full")]
+mod arena;
 mod code;
 mod data;
 mod error;
 #[cfg(feature = "full")]
+mod exceptions;
+#[cfg(feature = "full")]
 mod externs;
+mod functions;
 mod hook;
 mod insn;
 mod kconfig;
 mod kinds;
+#[cfg(feature = "full")]
+mod legacy;
 mod maps;
 #[cfg(feature = "full")]
 mod more_kinds;
@@ -19,13 +26,25 @@ mod more_kinds;
 mod more_places;
 mod parse;
 mod places;
+mod references;
 #[cfg(feature = "full")]
 mod rehook;
+mod sections;
+#[cfg(feature = "full")]
+mod shape;
 #[cfg(feature = "full")]
 mod slots;
+#[cfg(feature = "full")]
+mod struct_ops;
+#[cfg(all(test, feature = "full"))]
+mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(all(test, feature = "full"))]
+mod tests_built;
 
+#[cfg(feature = "full")]
+pub use arena::ARENA_SECTION;
 pub use code::{Code, Function, Program, Reference, Referent};
 pub use data::{Global, GlobalValue};
 pub use error::ObjectError;
@@ -38,6 +57,8 @@ pub use insn::{Insn, op};
 pub use maps::{DataKind, MapKind, MapSpec, Pinning};
 #[cfg(feature = "full")]
 pub use slots::{Filling, Slot};
+#[cfg(feature = "full")]
+pub use struct_ops::{OpsProgram, StructOps};
 
 use crate::btf::{Btf, BtfExt, StrOffset};
 
@@ -56,7 +77,8 @@ pub struct Object<'a> {
     pub functions: Vec<Function<'a>>,
     /// Its programs, in file order.
     pub programs: Vec<Program<'a>>,
-    /// Its maps: those of `.maps` in the order of their offsets, then one for each data section.
+    /// Its maps: those of `.maps` in the order of their offsets, those of legacy sections, then one
+    /// for each data section, `.kconfig`, and the variables of `.struct_ops`.
     pub maps: Vec<MapSpec<'a>>,
     /// Its global variables.
     pub globals: Vec<Global<'a>>,

@@ -1,7 +1,8 @@
 //! Initial slots of maps: `__array(values, …) = { [i] = &inner }`, which the compiler leaves behind as
 //! relocations of `.maps`.
 
-use super::parse::{Places, function_at};
+use super::functions;
+use super::parse::Places;
 use super::{MapKind, MapSpec, Object, ObjectError};
 use crate::elf::{Elf, Relocation, Symbol, SymbolKind};
 use crate::sys::abi;
@@ -166,7 +167,7 @@ fn program_at(
 ) -> Result<Filling, &'static str> {
     let code = places.code.iter().position(|&s| Some(s) == symbol.section);
     let code = code.ok_or("must hold a program, and holds ")?;
-    let function = at.and_then(|at| function_at(object, code, at));
+    let function = at.and_then(|at| functions::at(object, code, at));
     let function = function.ok_or("points into the middle of a function")?;
     match object.programs.iter().any(|p| p.function == function) {
         true => Ok(Filling::Program(function)),

@@ -154,7 +154,7 @@ fn maps_have_the_fields_of_their_definitions() {
         .iter()
         .filter_map(|m| match m.kind {
             MapKind::Declared { offset } => Some(offset),
-            MapKind::Data { .. } => None,
+            _ => None,
         })
         .collect();
     assert!(offsets.len() >= 5 && offsets.is_sorted());

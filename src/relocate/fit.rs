@@ -222,7 +222,37 @@ fn sections(object: &Object<'_>, choose: Choose<'_>) -> Vec<bool> {
             *slot = true;
         }
     }
+    #[cfg(feature = "full")]
+    add_called(object, &mut chosen);
     chosen
+}
+
+/// Adds the sections in which functions live that chosen sections refer to.
+#[cfg(feature = "full")]
+fn add_called(object: &Object<'_>, chosen: &mut [bool]) {
+    use crate::object::Referent;
+    // Each round adds a section, or is the last.
+    for _ in 0..object.code.len() {
+        let mut added = false;
+        for (at, code) in object.code.iter().enumerate() {
+            if chosen.get(at) != Some(&true) {
+                continue;
+            }
+            for reference in &code.references {
+                let (Referent::Call(to) | Referent::Address(to)) = reference.to else {
+                    continue;
+                };
+                let to = object.functions.get(to).map(|f| f.code);
+                if let Some(slot) = to.and_then(|to| chosen.get_mut(to)).filter(|s| !**s) {
+                    *slot = true;
+                    added = true;
+                }
+            }
+        }
+        if !added {
+            break;
+        }
+    }
 }
 
 /// The relocations of the chosen sections.
