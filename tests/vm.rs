@@ -19,6 +19,8 @@ mod errors;
 mod exec;
 #[path = "vm/features.rs"]
 mod features;
+#[path = "vm/join.rs"]
+mod join;
 #[path = "vm/left.rs"]
 mod left;
 #[path = "vm/load.rs"]

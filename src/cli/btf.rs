@@ -7,7 +7,7 @@ use btfly::sys::file;
 use btfly::target::{Source, Wanted, WindowedBtf, open_btf};
 
 use super::btf_files::{self, BtfFile};
-use super::{Class, Common, Failure, loading::read_object, parse};
+use super::{Class, Common, Failure, objects::read_object, parse};
 use crate::tools;
 
 /// Pick out of a kernel's whole BTF what some objects need: a few KB for each kernel of a fleet.

@@ -9,15 +9,15 @@ use btfly::sys::bpf;
 use btfly::target::Kernel;
 use rustix::fd::AsFd;
 
-use super::{Common, Failure, loading, output, output::plain, parse, session};
+use super::{Common, Failure, loading, objects, output, output::plain, parse, session};
 
 /// Load a BPF object. With --dry-run everything is let go again: the exit code is 0 where all of it
 /// loads. Fill a map with --put MAP KEY VALUE, as often as you like, as for run.
 #[derive(argh::FromArgs)]
 struct Load {
-    /// the object file
+    /// the object file; of several (in a full build), one may use what another defines
     #[argh(positional)]
-    object: String,
+    objects: Vec<String>,
 
     /// load everything that loads by itself, attach nothing, and let it go again
     #[argh(switch)]
@@ -45,8 +45,8 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
         return Err(Failure::usage("load needs to know what for")
             .with_hint("btfly load OBJECT --dry-run loads everything and lets it go again"));
     }
-    let bytes = loading::read_object(&load.object)?;
-    let mut object = loading::parse_object(&load.object, &bytes)?;
+    let (name, bytes) = objects::read(&load.objects)?;
+    let mut object = loading::parse_object(&name, &bytes)?;
     loading::set_globals(&mut object, &load.set)?;
     let entries = loading::entries(&object, &puts)?;
     loading::check_programs(&object, &load.prog)?;

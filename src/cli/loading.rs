@@ -6,14 +6,10 @@ use btfly::load::Loaded;
 use btfly::object::{MapSpec, Object, Program};
 use btfly::sys::abi::BPF_ANY;
 use btfly::sys::bpf_map::Elements;
-use btfly::sys::file;
 use btfly::value::Plan;
 use rustix::fd::AsFd;
 
-use super::{Class, Failure};
-
-/// The largest object that is read: far beyond any that a kernel takes.
-const MAX_OBJECT: usize = 64 * 1024 * 1024;
+use super::Failure;
 
 /// `--put MAP KEY VALUE`.
 pub struct Put<'p> {
@@ -40,14 +36,6 @@ pub fn take_puts<'p>(args: &[&'p str]) -> Result<(Vec<&'p str>, Vec<Put<'p>>), F
         puts.push(Put { map, key, value });
     }
     Ok((kept, puts))
-}
-
-/// The bytes of an object file.
-pub fn read_object(path: &str) -> Result<Vec<u8>, Failure> {
-    file::read_whole(path, MAX_OBJECT).map_err(|error| {
-        Failure::new(Class::BadObject, format!("{path}: {error}"))
-            .with_hint("give the path of a BPF object, made by clang -target bpf -O2 -g -c")
-    })
 }
 
 /// The object in these bytes of a file.

@@ -14,6 +14,7 @@ mod list;
 #[cfg(feature = "full")]
 mod load;
 mod loading;
+mod objects;
 mod output;
 mod run;
 mod session;

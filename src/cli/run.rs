@@ -6,7 +6,7 @@ use btfly::object::{MapSpec, Object, Program};
 use btfly::sys::abi::{BPF_MAP_TYPE_PERF_EVENT_ARRAY, BPF_MAP_TYPE_RINGBUF};
 use btfly::value::{Plan, push_hex};
 
-use super::{Class, Common, Failure, loading, parse, session};
+use super::{Class, Common, Failure, loading, objects, parse, session};
 use crate::tools::View;
 
 /// Load a BPF object, attach its programs, and print its events. Fill a map before anything is
@@ -14,9 +14,9 @@ use crate::tools::View;
 /// of their types, as in --put my_config 0 '{{message: "hey root"}}'.
 #[derive(argh::FromArgs)]
 struct Run {
-    /// the object file
+    /// the object file; of several (in a full build), one may use what another defines
     #[argh(positional)]
-    object: String,
+    objects: Vec<String>,
 
     /// give a global variable a value before the object is loaded: VAR=VALUE
     #[argh(option, arg_name = "VAR=VALUE")]
@@ -36,8 +36,8 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
     let Some(run) = parse::<Run>("run", &args)? else {
         return Ok(());
     };
-    let bytes = loading::read_object(&run.object)?;
-    let mut object = loading::parse_object(&run.object, &bytes)?;
+    let (name, bytes) = objects::read(&run.objects)?;
+    let mut object = loading::parse_object(&name, &bytes)?;
     loading::set_globals(&mut object, &run.set)?;
     let entries = loading::entries(&object, &puts)?;
     loading::check_programs(&object, &run.prog)?;

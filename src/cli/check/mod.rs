@@ -11,7 +11,7 @@ use btfly::relocate::{Known, RelocationReport};
 use btfly::target::{Address, Config, Symbols, TargetError, Wanted};
 
 use super::output::{self, plain, say};
-use super::{Class, Common, Failure, loading::read_object, parse};
+use super::{Class, Common, Failure, objects::read_object, parse};
 use kernels::{Candidate, Place};
 
 /// Say what becomes of objects on kernels that are not here: fits, degrades (what is missing), or

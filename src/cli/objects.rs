@@ -1,0 +1,46 @@
+//! The object files of a command line: one, or several that are joined to one.
+
+use super::{Class, Failure};
+use btfly::sys::file;
+
+/// The largest object that is read: far beyond any that a kernel takes.
+const MAX_OBJECT: usize = 64 * 1024 * 1024;
+
+/// The bytes of an object file.
+pub fn read_object(path: &str) -> Result<Vec<u8>, Failure> {
+    file::read_whole(path, MAX_OBJECT).map_err(|error| {
+        Failure::new(Class::BadObject, format!("{path}: {error}"))
+            .with_hint("give the path of a BPF object, made by clang -target bpf -O2 -g -c")
+    })
+}
+
+/// The object that these files are together, and what to call it in messages.
+pub fn read(paths: &[String]) -> Result<(String, Vec<u8>), Failure> {
+    match paths {
+        [] => Err(Failure::usage("the object is missing")
+            .with_hint("give the path of a BPF object, made by clang -target bpf -O2 -g -c")),
+        [path] => Ok((path.clone(), read_object(path)?)),
+        _ => joined(paths),
+    }
+}
+
+#[cfg(feature = "full")]
+fn joined(paths: &[String]) -> Result<(String, Vec<u8>), Failure> {
+    let files = paths.iter().map(|path| read_object(path));
+    let files = files.collect::<Result<Vec<_>, _>>()?;
+    let objects = paths.iter().zip(&files);
+    let objects: Vec<(&str, &[u8])> = objects.map(|(path, file)| (&**path, &**file)).collect();
+    let bytes = btfly::join::join(&objects).map_err(|error| {
+        let failure = Failure::new(Class::BadObject, error.to_string());
+        match error.hint() {
+            Some(hint) => failure.with_hint(hint),
+            None => failure,
+        }
+    })?;
+    Ok((paths.join(" + "), bytes))
+}
+
+#[cfg(not(feature = "full"))]
+fn joined(_: &[String]) -> Result<(String, Vec<u8>), Failure> {
+    Err(Failure::usage("several objects at once are for a full build").with_hint("give one object"))
+}
