@@ -32,6 +32,8 @@ pub fn for_kernel(btf: &Btf<'_>, fills: &[DatasecFill]) -> Result<Vec<u8>, BtfEr
             put(&mut out, btf.record_at(id)? + Header::LEN, 1)?;
         }
     }
+    #[cfg(feature = "full")]
+    super::ksyms::hide(btf, &mut out)?;
     Ok(out)
 }
 
@@ -80,7 +82,7 @@ fn fill_datasec(
     Ok(())
 }
 
-fn put(out: &mut [u8], at: usize, word: u32) -> Result<(), BtfError> {
+pub(super) fn put(out: &mut [u8], at: usize, word: u32) -> Result<(), BtfError> {
     let place = out
         .get_mut(at..at + 4)
         .ok_or(BtfError::Truncated("a type record"))?;

@@ -11,6 +11,8 @@ mod encode;
 mod error;
 mod ext;
 mod ids;
+#[cfg(feature = "full")]
+mod ksyms;
 mod load;
 mod names;
 mod record;
