@@ -84,6 +84,10 @@ pub enum AttachError {
         /// What was to be attached.
         subject: String,
     },
+    /// What is said of tracing programs, iterators, XDP, cgroups and runs.
+    #[cfg(feature = "full")]
+    #[error(transparent)]
+    Hook(#[from] super::HookError),
     /// A kind of program that is not attached here.
     #[cfg(feature = "full")]
     #[error("program {program}: attaching the kind {kind} is not supported yet")]
@@ -118,9 +122,20 @@ impl AttachError {
         matches!(self, AttachError::Permission { .. })
     }
 
+    /// Whether something was not said that must be (exit code 1).
+    #[cfg(feature = "full")]
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        matches!(self, AttachError::Hook(error) if error.is_usage())
+    }
+
     /// Whether this kernel lacks what was asked for (exit code 3).
     #[must_use]
     pub fn is_missing(&self) -> bool {
+        #[cfg(feature = "full")]
+        if let AttachError::Hook(error) = self {
+            return error.is_missing();
+        }
         !matches!(
             self,
             AttachError::Permission { .. } | AttachError::Refused { .. }
@@ -176,6 +191,8 @@ impl AttachError {
                 "it needs CONFIG_PERF_EVENTS; raw tracepoints work without".to_owned()
             }
             AttachError::Permission { .. } => permission::hint(),
+            #[cfg(feature = "full")]
+            AttachError::Hook(error) => return error.hint(),
             #[cfg(feature = "full")]
             AttachError::NotYet { .. } => return None,
             AttachError::Refused { .. } => return None,

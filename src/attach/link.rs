@@ -1,37 +1,84 @@
 //! What holds a program to its hook.
 
+#[cfg(feature = "full")]
+use super::cgroup::Attachment;
 use crate::sys::perf;
 use crate::sys::tracefs::Tracefs;
+#[cfg(feature = "full")]
+use rustix::fd::BorrowedFd;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
 use std::time::Duration;
 
 /// An attachment. Dropping it detaches the program and removes whatever was made for it.
 #[must_use = "dropping a link detaches its program"]
+// A small build holds them only to drop them.
+#[cfg_attr(not(feature = "full"), expect(dead_code))]
 pub struct Link {
     // Fields are dropped in this order: the link lets go of the event, the event of the probe.
-    _link: Option<OwnedFd>,
+    link: Option<OwnedFd>,
     event: Option<OwnedFd>,
-    _probe: Option<TracefsProbe>,
+    probe: Option<TracefsProbe>,
+    #[cfg(feature = "full")]
+    cgroup: Option<Attachment>,
 }
 
 impl Link {
     /// A BPF link that stands for itself.
     pub(super) fn bare(link: OwnedFd) -> Self {
         Link {
-            _link: Some(link),
+            link: Some(link),
             event: None,
-            _probe: None,
+            probe: None,
+            #[cfg(feature = "full")]
+            cgroup: None,
+        }
+    }
+
+    /// A cgroup that holds the program without a link.
+    #[cfg(feature = "full")]
+    pub(super) fn of_cgroup(attachment: Attachment) -> Self {
+        Link {
+            link: None,
+            event: None,
+            probe: None,
+            cgroup: Some(attachment),
         }
     }
 
     /// A perf event that holds the program, with the BPF link between them where there is one.
     pub(super) fn of_event(link: Option<OwnedFd>, event: Event) -> Self {
         Link {
-            _link: link,
+            link,
             event: Some(event.fd),
-            _probe: event.probe,
+            probe: event.probe,
+            #[cfg(feature = "full")]
+            cgroup: None,
         }
+    }
+
+    /// The BPF link, where the attachment is one: it can be pinned.
+    #[cfg(feature = "full")]
+    pub fn bpf_link(&self) -> Option<BorrowedFd<'_>> {
+        self.link.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Why there is no link to pin.
+    #[cfg(feature = "full")]
+    pub fn why_no_link(&self) -> &'static str {
+        match (&self.event, &self.cgroup) {
+            (_, Some(_)) => "this kernel has no links of cgroups, which those from 5.7 on have",
+            _ => "this kernel has no links of perf events, which those from 5.15 on have",
+        }
+    }
+
+    /// Lets go of the attachment without detaching: for a link that was pinned.
+    #[cfg(feature = "full")]
+    pub fn leave(mut self) {
+        // A probe made in tracefs stays, too: the pinned link needs it.
+        std::mem::forget(self.probe.take());
+        std::mem::forget(self.cgroup.take());
+        self.event = None;
     }
 }
 

@@ -147,6 +147,8 @@ impl From<LoadError> for Failure {
 impl From<AttachError> for Failure {
     fn from(error: AttachError) -> Failure {
         let class = match () {
+            #[cfg(feature = "full")]
+            () if error.is_usage() => Class::Usage,
             () if error.is_permission() => Class::Permission,
             () if error.is_missing() => Class::Missing,
             () => Class::Other,

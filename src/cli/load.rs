@@ -9,6 +9,7 @@ use btfly::sys::bpf;
 use btfly::target::Kernel;
 use rustix::fd::AsFd;
 
+use super::attach_options::AttachOptions;
 use super::{Common, Failure, loading, objects, output, output::plain, parse, session};
 
 /// Load a BPF object. With --dry-run everything is let go again: the exit code is 0 where all of it
@@ -38,6 +39,7 @@ struct Load {
 
 pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
     let (args, puts) = loading::take_puts(args)?;
+    let (args, hooks) = AttachOptions::take(&args)?;
     let Some(load) = parse::<Load>("load", &args)? else {
         return Ok(());
     };
@@ -47,6 +49,7 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
     }
     let (name, bytes) = objects::read(&load.objects)?;
     let mut object = loading::parse_object(&name, &bytes)?;
+    hooks.apply(&mut object)?;
     loading::set_globals(&mut object, &load.set)?;
     let entries = loading::entries(&object, &puts)?;
     loading::check_programs(&object, &load.prog)?;

@@ -1,6 +1,8 @@
 //! The command line: which command, and what becomes of its failure.
 
 #[cfg(feature = "full")]
+mod attach_options;
+#[cfg(feature = "full")]
 mod btf;
 #[cfg(feature = "full")]
 mod btf_files;
@@ -15,6 +17,8 @@ mod list;
 mod load;
 mod loading;
 mod objects;
+#[cfg(feature = "full")]
+mod once;
 mod output;
 mod run;
 mod session;
@@ -139,10 +143,19 @@ fn parse<T: argh::FromArgs>(name: &str, args: &[&str]) -> Result<Option<T>, Fail
     }
 }
 
+/// What argh does not know of the options of a command.
+fn more_help(name: &str) -> &'static str {
+    match name {
+        #[cfg(feature = "full")]
+        "run" | "load" => attach_options::HELP,
+        _ => "",
+    }
+}
+
 /// What argh has to say instead of options: help, or what is wrong.
 fn early_exit(name: &str, exit: &argh::EarlyExit) -> Result<(), Failure> {
     match exit.status {
-        Ok(()) => output::print(&[exit.output.as_str(), common::HELP].concat()),
+        Ok(()) => output::print(&[exit.output.as_str(), more_help(name), common::HELP].concat()),
         Err(()) => {
             let why = exit.output.lines().filter(|l| !l.is_empty());
             let why: Vec<&str> = why.take_while(|l| !l.starts_with("Run ")).collect();

@@ -33,11 +33,15 @@ struct Run {
 
 pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
     let (args, puts) = loading::take_puts(args)?;
+    #[cfg(feature = "full")]
+    let (args, hooks) = super::attach_options::AttachOptions::take(&args)?;
     let Some(run) = parse::<Run>("run", &args)? else {
         return Ok(());
     };
     let (name, bytes) = objects::read(&run.objects)?;
     let mut object = loading::parse_object(&name, &bytes)?;
+    #[cfg(feature = "full")]
+    hooks.apply(&mut object)?;
     loading::set_globals(&mut object, &run.set)?;
     let entries = loading::entries(&object, &puts)?;
     loading::check_programs(&object, &run.prog)?;

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use btfly::attach::Attacher;
 use btfly::load::{self, Loaded, Options};
 use btfly::object::{Object, Program};
 use btfly::relocate::RelocationReport;
@@ -13,6 +14,8 @@ use btfly::sys::signals::StopSignals;
 use btfly::sys::stdio;
 use rustix::fd::AsFd;
 
+#[cfg(feature = "full")]
+use super::once;
 use super::output::{self, Patience, Written, say};
 use super::{Class, Common, Failure};
 use crate::tools::View;
@@ -71,8 +74,16 @@ pub fn run(
     // A file can't be watched, and never goes away.
     let _ = poller.watch_closing(stdio::output(), OUTPUT);
 
-    let links = loaded.attach(&kernel)?;
-    if links.is_empty() {
+    let attached = loaded.attach_by(&Attacher::new(&kernel.features))?;
+    #[cfg(feature = "full")]
+    for note in &attached.notes {
+        say(format_args!("btfly: {note}\n"));
+    }
+    #[cfg(feature = "full")]
+    let runs = once::has_runs(&loaded);
+    #[cfg(not(feature = "full"))]
+    let runs = false;
+    if attached.links.is_empty() && !runs {
         return Err(nothing_attached(object));
     }
     let mut out = Vec::with_capacity(FLUSH);
@@ -85,14 +96,18 @@ pub fn run(
     };
     let mut written = output::write(&out, patience)?;
     out.clear();
-    if rings.is_empty() && written == Written::All {
+    #[cfg(feature = "full")]
+    if written == Written::All {
+        written = once::run(&loaded, &attached, patience)?;
+    }
+    let lasting = attached.lasting(&loaded);
+    if rings.is_empty() && written == Written::All && lasting > 0 {
         say(format_args!(
-            "btfly: {} programs attached; Ctrl-C stops\n",
-            links.len()
+            "btfly: {lasting} programs attached; Ctrl-C stops\n"
         ));
     }
     let mut cpus_seen = Instant::now();
-    while written == Written::All {
+    while written == Written::All && lasting > 0 {
         let left = end.map(|end| end.saturating_duration_since(Instant::now()));
         if left == Some(Duration::ZERO) {
             break;
@@ -110,7 +125,7 @@ pub fn run(
             break;
         }
     }
-    drop(links);
+    drop(attached);
     // What was sent before the last program was detached still belongs to the user, who is given
     // another moment to take it.
     if written == Written::All {

@@ -2,10 +2,37 @@
 
 use rustix::fd::AsFd;
 
-use super::{Loaded, LoadedProgram};
+use super::{Loaded, LoadedMap, LoadedProgram};
 use crate::attach::{AttachError, Attacher, Link, Probe};
+#[cfg(feature = "full")]
+use crate::attach::{HookError, IterProgram, OfCgroup, Traced};
 use crate::object::Hook;
 use crate::target::Kernel;
+
+/// What came of attaching.
+pub struct Attached {
+    /// The links, each with the index of its program in [`Loaded::programs`].
+    pub links: Vec<(usize, Link)>,
+    /// What a user should know: kinds that are not attached yet, programs that run elsewhere than one may
+    /// think, or never.
+    #[cfg(feature = "full")]
+    pub notes: Vec<String>,
+}
+
+impl Attached {
+    /// How many programs are attached to something that happens: all but iterators, which run when they
+    /// are read.
+    pub fn lasting(&self, loaded: &Loaded<'_>) -> usize {
+        #[cfg(feature = "full")]
+        let lasts = |at: usize| {
+            let hook = loaded.programs.get(at).map(|p| p.hook);
+            !matches!(hook, Some(Hook::Iter { .. }))
+        };
+        #[cfg(not(feature = "full"))]
+        let lasts = |at: usize| at < loaded.programs.len();
+        self.links.iter().filter(|(at, _)| lasts(*at)).count()
+    }
+}
 
 impl Loaded<'_> {
     /// Attaches every program where its section says. Dropping the links detaches them.
@@ -13,23 +40,56 @@ impl Loaded<'_> {
     /// # Errors
     /// The first program that can't be attached; the others are detached again.
     pub fn attach(&self, kernel: &Kernel) -> Result<Vec<Link>, AttachError> {
-        let attacher = Attacher::new(&kernel.features);
+        let attached = self.attach_by(&Attacher::new(&kernel.features))?;
+        Ok(attached.links.into_iter().map(|(_, link)| link).collect())
+    }
+
+    /// The same, with which link is whose. Kinds of programs that are not attached yet are passed over
+    /// where any other is attached, or runs without.
+    ///
+    /// # Errors
+    /// As [`attach`](Self::attach).
+    pub fn attach_by(&self, attacher: &Attacher<'_>) -> Result<Attached, AttachError> {
         let mut links = Vec::new();
-        for program in &self.programs {
-            if let Some(link) = program.attach(&attacher)? {
-                links.push(link);
+        #[cfg(feature = "full")]
+        let (mut left, mut runs) = (Vec::new(), false);
+        for (at, program) in self.programs.iter().enumerate() {
+            match program.attach(attacher, &self.maps) {
+                Ok(link) => links.extend(link.map(|link| (at, link))),
+                #[cfg(feature = "full")]
+                Err(error @ AttachError::NotYet { .. }) => left.push(error),
+                Err(error) => return Err(error),
+            }
+            #[cfg(feature = "full")]
+            {
+                runs |= program.hook == Hook::Syscall;
             }
         }
-        Ok(links)
+        #[cfg(feature = "full")]
+        {
+            if links.is_empty() && !runs && !left.is_empty() {
+                return Err(left.swap_remove(0));
+            }
+            let mut notes = attacher.take_notes();
+            notes.extend(left.iter().map(AttachError::to_string));
+            Ok(Attached { links, notes })
+        }
+        #[cfg(not(feature = "full"))]
+        Ok(Attached { links })
     }
 }
 
 impl LoadedProgram<'_> {
-    /// Attaches this program where its section says; `None` if it names no place.
+    /// Attaches this program where its section says; `None` if it names no place, or is run instead.
+    /// `maps` are those that were loaded with it.
     ///
     /// # Errors
     /// [`AttachError`], which names the place.
-    pub fn attach(&self, attacher: &Attacher<'_>) -> Result<Option<Link>, AttachError> {
+    pub fn attach(
+        &self,
+        attacher: &Attacher<'_>,
+        maps: &[LoadedMap],
+    ) -> Result<Option<Link>, AttachError> {
         let fd = self.fd.as_fd();
         let link = match self.hook {
             Hook::Kprobe { function, offset } => {
@@ -42,6 +102,51 @@ impl LoadedProgram<'_> {
             Hook::RawTracepoint { name } => attacher.raw_tracepoint(fd, name),
             Hook::None | Hook::Unknown => return Ok(None),
             #[cfg(feature = "full")]
+            _ => return self.attach_more(attacher, maps),
+        };
+        let _ = maps;
+        link.map(Some)
+    }
+}
+
+/// The kinds that only a full build attaches.
+#[cfg(feature = "full")]
+impl LoadedProgram<'_> {
+    fn attach_more(
+        &self,
+        attacher: &Attacher<'_>,
+        maps: &[LoadedMap],
+    ) -> Result<Option<Link>, AttachError> {
+        let (fd, name) = (self.fd.as_fd(), self.name.as_str());
+        let link = match self.hook {
+            Hook::Syscall => return Ok(None),
+            Hook::TpBtf { name } => attacher.tracing(self.traced(name)),
+            Hook::Tracing { function } | Hook::Freplace { function, .. } => {
+                attacher.tracing(self.traced(function))
+            }
+            Hook::Lsm { hook } => attacher.lsm(self.traced(hook)),
+            Hook::LsmCgroup { path, .. } => attacher.cgroup(self.of_cgroup(path)),
+            Hook::Cgroup { path, attach_type } => attacher.cgroup(OfCgroup {
+                attach_type,
+                ..self.of_cgroup(path)
+            }),
+            Hook::Iter { target, map } => {
+                let found = maps.iter().find(|m| m.name == map);
+                if found.is_none() && !map.is_empty() {
+                    return Err(HookError::NoSuchMap {
+                        subject: ["iter ", target].concat(),
+                        map: map.to_owned(),
+                    }
+                    .into());
+                }
+                attacher.iterator(IterProgram {
+                    prog: fd,
+                    name,
+                    target,
+                    map: found.map(|m| m.fd.as_fd()),
+                })
+            }
+            Hook::Xdp { interface } => attacher.xdp(fd, name, interface),
             _ => {
                 return Err(AttachError::NotYet {
                     program: self.name.clone(),
@@ -51,7 +156,45 @@ impl LoadedProgram<'_> {
         };
         link.map(Some)
     }
+
+    fn traced<'p>(&'p self, place: &'p str) -> Traced<'p> {
+        Traced {
+            prog: self.fd.as_fd(),
+            kind: self.kind.name,
+            place,
+            attach_type: self.kind.expected_attach_type.unwrap_or_default(),
+            cookie: 0,
+        }
+    }
+
+    fn of_cgroup<'p>(&'p self, folder: &'p str) -> OfCgroup<'p> {
+        OfCgroup {
+            prog: self.fd.as_fd(),
+            name: &self.name,
+            kind: self.kind.name,
+            attach_type: self.kind.expected_attach_type.unwrap_or_default(),
+            folder,
+        }
+    }
+
+    /// Runs a syscall program once, and says what it returned. Its context is as large as one can be, and
+    /// all zero.
+    ///
+    /// # Errors
+    /// [`AttachError`]: the kernel does not run it, no permission.
+    pub fn run(&self) -> Result<u32, AttachError> {
+        let mut context = vec![0; LARGEST_CONTEXT];
+        let ran = crate::sys::bpf_link::prog_run(self.fd.as_fd(), &mut context);
+        ran.map_err(|errno| {
+            let program = self.name.clone();
+            HookError::Run { program, errno }.into()
+        })
+    }
 }
+
+/// Bytes of a syscall program's context at most (the kernel's `U16_MAX`).
+#[cfg(feature = "full")]
+const LARGEST_CONTEXT: usize = 65535;
 
 #[cfg(all(test, feature = "full"))]
 mod tests {
@@ -73,7 +216,10 @@ mod tests {
             fd: null.into(),
         };
         let features = Features::new();
-        let error = program.attach(&Attacher::new(&features)).err().unwrap();
+        let error = program
+            .attach(&Attacher::new(&features), &[])
+            .err()
+            .unwrap();
         let told = "program watch: attaching the kind tcx/ingress is not supported yet";
         assert_eq!(error.to_string(), told);
         assert!(error.is_missing());

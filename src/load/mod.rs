@@ -16,6 +16,7 @@ mod relocations;
 mod targets;
 mod verifier;
 
+pub use attach::Attached;
 pub use error::LoadError;
 pub use program::LoadedProgram;
 

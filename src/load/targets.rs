@@ -68,7 +68,7 @@ fn place<'p>(program: &'p Program<'_>) -> Option<&'p str> {
         Hook::TpBtf { name } => Some(name),
         Hook::Tracing { function } | Hook::Freplace { function, .. } => Some(function),
         Hook::Lsm { hook } | Hook::LsmCgroup { hook, .. } => Some(hook),
-        Hook::Iter { target } => Some(target),
+        Hook::Iter { target, .. } => Some(target),
         _ => None,
     }
 }

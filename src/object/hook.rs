@@ -150,6 +150,8 @@ pub enum Hook<'a> {
     Iter {
         /// Such as `task`.
         target: &'a str,
+        /// The map of the object whose elements it goes through; empty for none.
+        map: &'a str,
     },
     /// A function of a program that is loaded.
     #[cfg(feature = "full")]

@@ -74,8 +74,10 @@ pub(super) fn lsm_cgroup(hook: &str) -> Result<Hook<'_>, &'static str> {
     Ok(Hook::LsmCgroup { hook, path: "" })
 }
 
-pub(super) fn iter(target: &str) -> Result<Hook<'_>, &'static str> {
-    Ok(Hook::Iter { target })
+/// `TARGET`, or `TARGET:MAP` for one that goes through a map of the object.
+pub(super) fn iter(place: &str) -> Result<Hook<'_>, &'static str> {
+    let (target, map) = place.split_once(':').unwrap_or((place, ""));
+    Ok(Hook::Iter { target, map })
 }
 
 /// `FUNCTION`, `id:N`, `pinned:PATH`, or a function of one of these: `FUNCTION@id:N`.

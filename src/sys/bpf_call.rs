@@ -1,8 +1,9 @@
 //! The one way into bpf(2): argument structs, each passed only up to its last byte that is not zero.
 
 use super::abi::{
-    BPF_OBJ_NAME_LEN, BtfLoadAttr, IdAttr, InfoAttr, LinkCreatePerfAttr, MapCreateAttr,
-    MapElemAttr, ObjAttr, ProgLoadAttr, ProgTestRunAttr, RawTracepointAttr,
+    BPF_OBJ_NAME_LEN, BtfLoadAttr, IdAttr, InfoAttr, IterCreateAttr, LinkCreateAttr,
+    LinkCreateIterAttr, LinkCreatePerfAttr, LinkCreateTracingAttr, MapCreateAttr, MapElemAttr,
+    ObjAttr, ProgAttachAttr, ProgLoadAttr, ProgTestRunAttr, RawTracepointAttr,
 };
 use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use rustix::io::{self, Errno};
@@ -42,6 +43,16 @@ unsafe impl Attr for super::abi::LinkCreateMultiKprobeAttr {}
 // Safety: as above.
 #[cfg(feature = "full")]
 unsafe impl Attr for super::abi::LinkCreateMultiUprobeAttr {}
+// Safety: as above.
+unsafe impl Attr for LinkCreateAttr {}
+// Safety: as above.
+unsafe impl Attr for LinkCreateTracingAttr {}
+// Safety: as above.
+unsafe impl Attr for LinkCreateIterAttr {}
+// Safety: as above.
+unsafe impl Attr for IterCreateAttr {}
+// Safety: as above.
+unsafe impl Attr for ProgAttachAttr {}
 
 /// Where the bytes are; zero for none, which some commands insist on.
 pub(super) fn address(bytes: &[u8]) -> u64 {

@@ -9,6 +9,8 @@ pub mod abi;
 pub mod bpf;
 mod bpf_call;
 mod bpf_ids;
+#[cfg(feature = "full")]
+pub mod bpf_link;
 pub mod bpf_map;
 #[cfg(feature = "full")]
 pub mod bpf_pin;
@@ -23,12 +25,16 @@ pub mod kprobe_pmu;
 pub mod mapping;
 #[cfg(feature = "full")]
 mod more_probes;
+#[cfg(feature = "full")]
+pub mod net;
 pub mod perf;
 pub mod permission;
 pub mod poll;
 mod probes;
 pub mod process;
 pub mod rlimit;
+#[cfg(feature = "full")]
+pub mod security;
 pub mod signals;
 pub mod stdio;
 pub mod tracefs;

@@ -353,3 +353,88 @@ pub struct LinkCreateMultiUprobeAttr {
 const_assert_eq!(size_of::<LinkCreateMultiUprobeAttr>(), 64);
 #[cfg(feature = "full")]
 const_assert_eq!(offset_of!(LinkCreateMultiUprobeAttr, pid), 56);
+
+/// Argument of `BPF_LINK_CREATE` for a network interface or a cgroup, of which nothing more is said.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct LinkCreateAttr {
+    /// Descriptor of the program.
+    pub prog_fd: u32,
+    /// Index of the interface, or descriptor of the cgroup.
+    pub target: u32,
+    /// One of the attach types.
+    pub attach_type: u32,
+    /// Flags, by attach type.
+    pub flags: u32,
+}
+const_assert_eq!(size_of::<LinkCreateAttr>(), 16);
+
+/// Argument of `BPF_LINK_CREATE` for a tracing program (5.15).
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct LinkCreateTracingAttr {
+    /// Descriptor of the program.
+    pub prog_fd: u32,
+    /// Descriptor of the program to attach to, where it is another than at load.
+    pub target_fd: u32,
+    /// One of the attach types.
+    pub attach_type: u32,
+    /// Flags, zero.
+    pub flags: u32,
+    /// BTF id of the function to attach to, where it is another than at load.
+    pub target_btf_id: u32,
+    /// Explicit padding, zero.
+    pub pad: u32,
+    /// Value for `bpf_get_attach_cookie` (6.0).
+    pub cookie: u64,
+}
+const_assert_eq!(size_of::<LinkCreateTracingAttr>(), 32);
+const_assert_eq!(offset_of!(LinkCreateTracingAttr, cookie), 24);
+
+/// Argument of `BPF_LINK_CREATE` for an iterator (5.8).
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct LinkCreateIterAttr {
+    /// Descriptor of the program.
+    pub prog_fd: u32,
+    /// Zero.
+    pub target_fd: u32,
+    /// `BPF_TRACE_ITER`.
+    pub attach_type: u32,
+    /// Flags, zero.
+    pub flags: u32,
+    /// Address of a `union bpf_iter_link_info`.
+    pub iter_info: u64,
+    /// Bytes of that.
+    pub iter_info_len: u32,
+    /// Explicit padding, zero.
+    pub pad: u32,
+}
+const_assert_eq!(size_of::<LinkCreateIterAttr>(), 32);
+const_assert_eq!(offset_of!(LinkCreateIterAttr, iter_info), 16);
+
+/// Argument of `BPF_ITER_CREATE` (5.8).
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct IterCreateAttr {
+    /// Descriptor of the link.
+    pub link_fd: u32,
+    /// Flags, zero.
+    pub flags: u32,
+}
+const_assert_eq!(size_of::<IterCreateAttr>(), 8);
+
+/// Argument of `BPF_PROG_ATTACH` and `BPF_PROG_DETACH`.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct ProgAttachAttr {
+    /// Descriptor of the cgroup, or of what else the program is attached to.
+    pub target_fd: u32,
+    /// Descriptor of the program.
+    pub attach_bpf_fd: u32,
+    /// One of the attach types.
+    pub attach_type: u32,
+    /// `BPF_F_ALLOW_MULTI` and others.
+    pub attach_flags: u32,
+}
+const_assert_eq!(size_of::<ProgAttachAttr>(), 16);

@@ -284,3 +284,18 @@ kernel_constants! { u32:
     BPF_RINGBUF_DISCARD_BIT = 1 << 30,
     BPF_RINGBUF_HDR_SZ = 8,
 }
+
+// Flags of BPF_PROG_ATTACH.
+kernel_constants! { u32:
+    BPF_F_ALLOW_OVERRIDE = 1 << 0,
+    BPF_F_ALLOW_MULTI = 1 << 1,
+}
+
+// Flags of an XDP attachment (linux/if_link.h).
+kernel_constants! { u32:
+    XDP_FLAGS_SKB_MODE = 1 << 1,
+    XDP_FLAGS_DRV_MODE = 1 << 2,
+}
+
+/// What the kernel answers to what it can't do on this machine (`ENOTSUPP`, which no libc knows).
+pub const ENOTSUPP: i32 = 524;

@@ -1,0 +1,137 @@
+//! The options that say where programs attach, which `run` and `load` share. They may stand anywhere
+//! behind the command.
+
+use btfly::object::{Object, ObjectError};
+
+use super::Failure;
+
+/// What the help of these commands says of them.
+pub const HELP: &str = "
+Where programs attach:
+  --type PROG=SECTION  make a program what its section would make it if it were called so
+  --attach PROG=PLACE  attach a program there instead of where its section says; a PLACE is what
+                       stands behind the slash: do_exit for kprobe and fentry, CATEGORY/NAME for
+                       tp, PATH:FUNCTION for uprobe, FUNCTION@id:N or FUNCTION@pinned:PATH for
+                       freplace, task or bpf_map_elem:MAP for iter
+  --iface NAME         the network interface of XDP programs
+  --cgroup FOLDER      the cgroup (version 2) of programs for cgroups
+";
+
+/// The options, as they were given.
+#[derive(Debug, Default)]
+pub struct AttachOptions<'p> {
+    sections: Vec<(&'p str, &'p str)>,
+    places: Vec<(&'p str, &'p str)>,
+    interface: Option<&'p str>,
+    cgroup: Option<&'p str>,
+}
+
+impl<'p> AttachOptions<'p> {
+    /// Takes these options out of `args`, up to a `--`.
+    pub fn take(args: &[&'p str]) -> Result<(Vec<&'p str>, AttachOptions<'p>), Failure> {
+        let mut options = AttachOptions::default();
+        let mut kept = Vec::with_capacity(args.len());
+        let mut rest = args.iter().copied();
+        while let Some(arg) = rest.next() {
+            if arg == "--" {
+                kept.push(arg);
+                kept.extend(rest);
+                break;
+            }
+            let (name, inline) = match arg.split_once('=') {
+                Some((name, value)) if name.starts_with("--") => (name, Some(value)),
+                _ => (arg, None),
+            };
+            let mut value = || {
+                let next = inline.or_else(|| rest.next());
+                next.ok_or_else(|| Failure::usage(format!("{name} needs a value")))
+            };
+            match name {
+                "--type" => options.sections.push(pair(name, value()?)?),
+                "--attach" => options.places.push(pair(name, value()?)?),
+                "--iface" => options.interface = Some(value()?),
+                "--cgroup" => options.cgroup = Some(value()?),
+                _ => kept.push(arg),
+            }
+        }
+        Ok((kept, options))
+    }
+
+    /// Tells the object.
+    pub fn apply<'o>(&self, object: &mut Object<'o>) -> Result<(), Failure>
+    where
+        'p: 'o,
+    {
+        for (program, section) in &self.sections {
+            let told = object.set_section(program, section);
+            told.map_err(|error| refused("--type", &error))?;
+        }
+        for (program, place) in &self.places {
+            let told = object.retarget(program, place);
+            told.map_err(|error| refused("--attach", &error))?;
+        }
+        if let Some(name) = self.interface {
+            let told = object.set_interface(name);
+            told.map_err(|error| refused("--iface", &error))?;
+        }
+        if let Some(folder) = self.cgroup {
+            let told = object.set_cgroup(folder);
+            told.map_err(|error| refused("--cgroup", &error))?;
+        }
+        Ok(())
+    }
+}
+
+fn pair<'p>(option: &str, text: &'p str) -> Result<(&'p str, &'p str), Failure> {
+    let pair = text
+        .split_once('=')
+        .filter(|(program, _)| !program.is_empty());
+    pair.ok_or_else(|| Failure::usage(format!("{option} {text}: it is written {option} PROGRAM=…")))
+}
+
+fn refused(option: &str, error: &ObjectError) -> Failure {
+    let failure = Failure::usage(format!("{option}: {error}"));
+    match error.hint() {
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_options_are_taken_from_anywhere_and_the_rest_is_left() {
+        let args = [
+            "my.o",
+            "--type=a=kprobe/x",
+            "--attach",
+            "b=c/d=e",
+            "--prog",
+            "a",
+            "--iface",
+            "lo",
+            "--",
+            "--iface",
+        ];
+        let (kept, options) = AttachOptions::take(&args).unwrap();
+        assert_eq!(kept, ["my.o", "--prog", "a", "--", "--iface"]);
+        assert_eq!(options.sections, [("a", "kprobe/x")]);
+        assert_eq!(options.places, [("b", "c/d=e")]);
+        assert_eq!((options.interface, options.cgroup), (Some("lo"), None));
+    }
+
+    #[test]
+    fn a_value_that_is_missing_or_names_no_program_is_refused() {
+        for args in [
+            &["--type"][..],
+            &["--type", "kprobe/x"],
+            &["--attach", "=x"],
+            &["--iface"],
+        ] {
+            let error = AttachOptions::take(args).unwrap_err();
+            assert_eq!(error.class, super::super::Class::Usage, "{args:?}");
+        }
+    }
+}
