@@ -132,6 +132,13 @@ impl From<LoadError> for Failure {
             | LoadError::NoSuchFunction { .. } => Class::Missing,
             #[cfg(feature = "full")]
             LoadError::TargetProgram { .. } | LoadError::ModuleBtf { .. } => Class::Other,
+            #[cfg(feature = "full")]
+            LoadError::Maps(error) => match () {
+                () if error.is_usage() => Class::Usage,
+                () if error.is_permission() => Class::Permission,
+                () if error.is_missing() => Class::Missing,
+                () => Class::Other,
+            },
             LoadError::Map { errno, .. } if *errno == rustix::io::Errno::NOMEM => Class::Other,
             LoadError::Map { .. } => Class::Missing,
             LoadError::Verifier { .. } => Class::Verifier,

@@ -10,6 +10,7 @@ use btfly::target::Kernel;
 use rustix::fd::AsFd;
 
 use super::attach_options::AttachOptions;
+use super::maps::Maps;
 use super::{Common, Failure, loading, objects, output, output::plain, parse, session};
 
 /// Load a BPF object. With --dry-run everything is let go again: the exit code is 0 where all of it
@@ -35,6 +36,20 @@ struct Load {
     /// load only this program; may be given several times
     #[argh(option, arg_name = "NAME")]
     prog: Vec<String>,
+
+    /// take a map that is in the kernel already in the place of one of the object's:
+    /// NAME=pinned:PATH or NAME=id:NUMBER
+    #[argh(option, arg_name = "NAME=…")]
+    map: Vec<String>,
+
+    /// give a map another size: its max_entries, or for a data section with an array at its end
+    /// the bytes of its value
+    #[argh(option, arg_name = "NAME=N")]
+    resize: Vec<String>,
+
+    /// where maps are looked for that ask to be pinned by name (/sys/fs/bpf)
+    #[argh(option, arg_name = "DIR")]
+    pin_path: Option<String>,
 }
 
 pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
@@ -53,11 +68,13 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
     loading::set_globals(&mut object, &load.set)?;
     let entries = loading::entries(&object, &puts)?;
     loading::check_programs(&object, &load.prog)?;
+    let pin_path = load.pin_path.as_deref();
+    let maps = Maps::new(&object, &load.object, &load.map, &load.resize, pin_path)?;
     let kernel = common.kernel()?;
     let prepare = |loaded: &Loaded<'_>| loading::fill(loaded, &puts, &entries);
     match load.keep_going {
-        true => try_each(&object, &load, &common, &kernel, &prepare),
-        false => try_all(&object, &load, &common, &kernel, &prepare),
+        true => try_each(&object, &load, &common, &kernel, &prepare, &maps),
+        false => try_all(&object, &load, &common, &kernel, &prepare, maps),
     }
 }
 
@@ -68,11 +85,13 @@ fn try_all(
     common: &Common,
     kernel: &Kernel,
     prepare: &dyn Fn(&Loaded<'_>) -> Result<(), Failure>,
+    maps: Maps<'_>,
 ) -> Result<(), Failure> {
     let choose = |program: &Program<'_>| loading::is_chosen(&load.prog, program);
     let plan = session::Plan {
         choose: &choose,
         prepare,
+        maps,
     };
     let loaded = session::load_object(object, common, kernel, &plan)?;
     prepare(&loaded)?;
@@ -117,6 +136,7 @@ fn try_each(
     common: &Common,
     kernel: &Kernel,
     prepare: &dyn Fn(&Loaded<'_>) -> Result<(), Failure>,
+    maps: &Maps<'_>,
 ) -> Result<(), Failure> {
     let mut first = None;
     let chosen = |program: &&Program<'_>| loading::is_chosen(&load.prog, program);
@@ -125,6 +145,7 @@ fn try_each(
         let plan = session::Plan {
             choose: &choose,
             prepare,
+            maps: maps.clone(),
         };
         let loaded = session::load_object(object, common, kernel, &plan);
         let verdict = loaded.and_then(|loaded| prepare(&loaded));

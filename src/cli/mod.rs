@@ -16,6 +16,8 @@ mod list;
 #[cfg(feature = "full")]
 mod load;
 mod loading;
+#[cfg(feature = "full")]
+mod maps;
 mod objects;
 #[cfg(feature = "full")]
 mod once;

@@ -29,6 +29,23 @@ struct Run {
     /// load only this program; may be given several times
     #[argh(option, arg_name = "NAME")]
     prog: Vec<String>,
+
+    /// take a map that is in the kernel already in the place of one of the object's:
+    /// NAME=pinned:PATH or NAME=id:NUMBER
+    #[cfg(feature = "full")]
+    #[argh(option, arg_name = "NAME=…")]
+    map: Vec<String>,
+
+    /// give a map another size: its max_entries, or for a data section with an array at its end
+    /// the bytes of its value
+    #[cfg(feature = "full")]
+    #[argh(option, arg_name = "NAME=N")]
+    resize: Vec<String>,
+
+    /// where maps are pinned that ask to be pinned by name (/sys/fs/bpf)
+    #[cfg(feature = "full")]
+    #[argh(option, arg_name = "DIR")]
+    pin_path: Option<String>,
 }
 
 pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
@@ -45,6 +62,11 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
     loading::set_globals(&mut object, &run.set)?;
     let entries = loading::entries(&object, &puts)?;
     loading::check_programs(&object, &run.prog)?;
+    #[cfg(feature = "full")]
+    let maps = {
+        let pin_path = run.pin_path.as_deref();
+        super::maps::Maps::new(&object, &run.object, &run.map, &run.resize, pin_path)?
+    };
     let mut events = Events::new(&object, &run.event)?;
     let prepare = |loaded: &Loaded<'_>| loading::fill(loaded, &puts, &entries);
     let choose = |program: &Program<'_>| loading::is_chosen(&run.prog, program);
@@ -54,6 +76,8 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
         session::Plan {
             choose: &choose,
             prepare: &prepare,
+            #[cfg(feature = "full")]
+            maps,
         },
         &mut events,
     )

@@ -37,6 +37,9 @@ pub struct Plan<'p> {
     pub choose: &'p dyn Fn(&Program<'_>) -> bool,
     /// Done when maps are there and nothing is attached yet.
     pub prepare: &'p dyn Fn(&Loaded<'_>) -> Result<(), Failure>,
+    /// What the user says of its maps.
+    #[cfg(feature = "full")]
+    pub maps: super::maps::Maps<'p>,
 }
 
 impl Default for Plan<'_> {
@@ -44,6 +47,8 @@ impl Default for Plan<'_> {
         Plan {
             choose: &|program| program.autoload,
             prepare: &|_| Ok(()),
+            #[cfg(feature = "full")]
+            maps: super::maps::Maps::default(),
         }
     }
 }
@@ -86,6 +91,8 @@ pub fn run(
     if attached.links.is_empty() && !runs {
         return Err(nothing_attached(object));
     }
+    #[cfg(feature = "full")]
+    loaded.keep_pins();
     let mut out = Vec::with_capacity(FLUSH);
     view.header(&mut out);
     // A duration too long to be a moment is as good as none.
@@ -154,6 +161,12 @@ pub fn load_object<'a>(
             choose: plan.choose,
             report: common.verbose.then_some(&mut print),
             relocate: common.relocate,
+            #[cfg(feature = "full")]
+            name: plan.maps.name,
+            #[cfg(feature = "full")]
+            maps: &plan.maps.choices,
+            #[cfg(feature = "full")]
+            pin_folder: plan.maps.pin_folder,
         },
     );
     let loaded = loaded.map_err(|error| {

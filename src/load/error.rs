@@ -70,6 +70,10 @@ pub enum LoadError {
         /// The kernel's answer.
         errno: Errno,
     },
+    /// A map that could not be made as asked.
+    #[cfg(feature = "full")]
+    #[error(transparent)]
+    Maps(#[from] super::MapError),
     /// A map that could not be created.
     #[error("map {map}: the kernel could not create it ({errno})")]
     Map {
@@ -208,6 +212,10 @@ impl LoadError {
                 "the kernel must be built with CONFIG_DEBUG_INFO_BTF: --btf does not stand in for it"
                     .into(),
             ),
+            #[cfg(feature = "full")]
+            LoadError::Maps(error) if error.is_permission() => Some(permission::hint()),
+            #[cfg(feature = "full")]
+            LoadError::Maps(error) => error.hint(),
             LoadError::Target(error) => error.hint().map(Into::into),
             LoadError::Object(error) => error.hint(),
             _ => None,

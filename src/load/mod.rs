@@ -18,29 +18,18 @@ mod verifier;
 
 pub use attach::Attached;
 pub use error::LoadError;
+pub use map::LoadedMap;
+#[cfg(feature = "full")]
+pub use map::{DEFAULT_FOLDER, MapChoice, MapError, MapSource};
 pub use program::LoadedProgram;
 
-use rustix::fd::OwnedFd;
-
-#[cfg(feature = "full")]
-use crate::object::ObjectError;
 use crate::object::{Hook, Object, Program};
 use crate::relocate::{Choose, RelocationReport};
 use crate::sys::{Feature, Features, rlimit};
 use crate::target::Kernel;
 
-/// A map in the kernel. Dropping it lets the map go, once no program uses it.
-#[derive(Debug)]
-pub struct LoadedMap {
-    /// Its name in the object.
-    pub name: String,
-    /// `BPF_MAP_TYPE_…`.
-    pub map_type: u32,
-    /// Its descriptor.
-    pub fd: OwnedFd,
-}
-
-/// What was loaded, in the object's order. Dropping it unloads everything.
+/// What was loaded, in the object's order. Dropping it unloads everything, but for maps that are pinned
+/// by name where `Loaded::keep_pins` was called.
 #[derive(Debug)]
 pub struct Loaded<'a> {
     /// The maps, in the order of [`Object::maps`].
@@ -60,6 +49,16 @@ pub struct Options<'o> {
     pub report: Option<&'o mut dyn FnMut(RelocationReport<'_>)>,
     /// Who relocates.
     pub relocate: Relocate,
+    /// What the object is called: its file's name up to the first dot. The maps of its data sections are
+    /// named after it.
+    #[cfg(feature = "full")]
+    pub name: &'o str,
+    /// What is asked of single maps beside their definitions.
+    #[cfg(feature = "full")]
+    pub maps: &'o [MapChoice<'o>],
+    /// The folder in which maps are pinned that ask to be pinned by name.
+    #[cfg(feature = "full")]
+    pub pin_folder: &'o str,
 }
 
 /// Who applies an object's CO-RE relocations. The instructions are the same.
@@ -83,6 +82,12 @@ impl Default for Options<'_> {
             choose: &|program| program.autoload,
             report: None,
             relocate: Relocate::Auto,
+            #[cfg(feature = "full")]
+            name: "",
+            #[cfg(feature = "full")]
+            maps: &[],
+            #[cfg(feature = "full")]
+            pin_folder: DEFAULT_FOLDER,
         }
     }
 }
@@ -106,10 +111,19 @@ pub fn load<'a>(
         .into_iter()
         .collect();
     notes.extend(kconfig::unknown(object));
-    let mut maps = Vec::with_capacity(object.maps.len());
-    for map in &object.maps {
-        maps.push(map::create(object, map, btf.as_ref(), &memlock, kernel)?);
-    }
+    let making = map::Making {
+        object,
+        btf: btf.as_ref(),
+        memlock: &memlock,
+        kernel,
+        #[cfg(feature = "full")]
+        name: options.name,
+        #[cfg(feature = "full")]
+        choices: options.maps,
+        #[cfg(feature = "full")]
+        pin_folder: options.pin_folder,
+    };
+    let maps = making.all()?;
     let choose = options.choose;
     let programs = |relocated: &relocations::Relocated| {
         let loader = program::Loader::new(object, relocated, btf.as_ref(), &maps, &memlock)?;
@@ -134,6 +148,8 @@ pub fn load<'a>(
         }
         error => error,
     })?;
+    #[cfg(feature = "full")]
+    notes.extend(map::fill_programs(object, &maps, &programs)?);
     Ok(Loaded {
         maps,
         programs,
@@ -143,13 +159,6 @@ pub fn load<'a>(
 
 /// Refuses what is described in the object and not done here, before the kernel sees any of it.
 fn check_support(object: &Object<'_>, choose: Choose<'_>) -> Result<(), LoadError> {
-    #[cfg(feature = "full")]
-    if object.maps.iter().any(|map| !map.slots.is_empty()) {
-        return Err(LoadError::Object(ObjectError::BadData {
-            section: ".maps".into(),
-            why: "maps with initial values are not supported yet",
-        }));
-    }
     for program in object.programs.iter().filter(|p| choose(p)) {
         match &program.hook {
             Hook::Unknown => return Err(LoadError::Object(program.unknown_section())),
@@ -179,6 +188,13 @@ impl Loaded<'_> {
     /// The map with this name.
     pub fn map(&self, name: &str) -> Option<&LoadedMap> {
         self.maps.iter().find(|m| m.name == name)
+    }
+
+    /// Leaves maps pinned that asked to be pinned by name. Until this is called, the pins that this load made
+    /// go with it: whoever can't go on leaves nothing behind. Maps that were pinned before stay so.
+    #[cfg(feature = "full")]
+    pub fn keep_pins(&self) {
+        self.maps.iter().for_each(LoadedMap::keep_pin);
     }
 }
 
@@ -237,11 +253,7 @@ mod tests {
         for (object, choose, told) in [
             (&externs[..], auto as Choose<'_>, None),
             (externs, asked, None),
-            (
-                filled,
-                auto,
-                Some("section .maps: maps with initial values are not supported yet"),
-            ),
+            (filled, auto, None),
             (
                 unknown,
                 auto,

@@ -54,15 +54,19 @@ pub fn prog_insns(prog: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
     Ok(insns)
 }
 
-/// What the kernel says about a map (`BPF_OBJ_GET_INFO_BY_FD`).
+/// What the kernel says about a map (`BPF_OBJ_GET_INFO_BY_FD`; /proc/self/fdinfo where it does not
+/// answer that question, which it does from 4.13 on).
 ///
 /// # Errors
 /// The kernel's.
 pub fn map_info(map: BorrowedFd<'_>) -> io::Result<MapInfo> {
     let mut answer = MapInfo::default();
     // Safety: the struct holds no address.
-    unsafe { info(map, &mut answer) }?;
-    Ok(answer)
+    match unsafe { info(map, &mut answer) } {
+        #[cfg(feature = "full")]
+        Err(Errno::INVAL) => super::map_fdinfo::map_fdinfo(map),
+        told => told.map(|()| answer),
+    }
 }
 
 /// What the kernel says about a BTF object (`BPF_OBJ_GET_INFO_BY_FD`); its bytes are not asked for.

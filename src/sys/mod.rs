@@ -22,6 +22,10 @@ pub mod file;
 pub mod kallsyms;
 pub mod kernel;
 pub mod kprobe_pmu;
+#[cfg(feature = "full")]
+pub mod map_fdinfo;
+#[cfg(feature = "full")]
+pub mod map_types;
 pub mod mapping;
 #[cfg(feature = "full")]
 mod more_probes;

@@ -1,0 +1,202 @@
+//! Why a map could not be made as asked, and what a person can do about it.
+
+use rustix::io::Errno;
+use thiserror::Error;
+
+/// A map that could not be made.
+#[derive(Debug, Error)]
+pub enum MapError {
+    /// A choice was made for a map that the object does not have.
+    #[error("the object has no map {map}")]
+    NoMap {
+        /// The name.
+        map: String,
+        /// Those that it has.
+        known: Vec<String>,
+    },
+    /// A size that the map can't have.
+    #[error("map {map}: it can't be resized to {to}: {why}")]
+    Resize {
+        /// The map.
+        map: String,
+        /// The size.
+        to: u32,
+        /// Why not.
+        why: String,
+    },
+    /// The kernel does not know maps of this type.
+    #[error(
+        "map {map}: this kernel has no maps of type {name}, which came with Linux {}.{} ({errno})",
+        since.0, since.1
+    )]
+    NoType {
+        /// The map.
+        map: String,
+        /// The type.
+        name: &'static str,
+        /// The kernel that brought it.
+        since: (u32, u32),
+        /// What that kernel must be built with.
+        config: &'static str,
+        /// The kernel's answer.
+        errno: Errno,
+    },
+    /// Nobody knows maps of this type.
+    #[error("map {map}: this kernel has no maps of type {number} ({errno})")]
+    UnknownType {
+        /// The map.
+        map: String,
+        /// Its `BPF_MAP_TYPE_…`.
+        number: u32,
+        /// The kernel's answer.
+        errno: Errno,
+    },
+    /// The kernel knows the type, and refused this one.
+    #[error("map {map}: the kernel refused this {name} ({errno}): {definition}")]
+    Refused {
+        /// The map.
+        map: String,
+        /// The type.
+        name: &'static str,
+        /// Sizes and flags.
+        definition: String,
+        /// The kernel's answer.
+        errno: Errno,
+    },
+    /// The map that was to be taken could not be opened.
+    #[error("map {map}: {source_name} could not be opened ({errno})")]
+    Open {
+        /// The map.
+        map: String,
+        /// The path or id.
+        source_name: String,
+        /// The kernel's answer.
+        errno: Errno,
+    },
+    /// What was to be taken is something else.
+    #[error("map {map}: {source_name} is no map")]
+    NotAMap {
+        /// The map.
+        map: String,
+        /// The path or id.
+        source_name: String,
+    },
+    /// The map that was to be taken is another than the one that the object defines.
+    #[error("map {map}: {source_name} is another map: {differences}")]
+    Different {
+        /// The map.
+        map: String,
+        /// The path or id.
+        source_name: String,
+        /// Each field that differs.
+        differences: String,
+        /// Whether it was found under the map's own name.
+        by_name: bool,
+    },
+    /// A map can't be pinned under this name.
+    #[error("map {map}: it can't be pinned: its name is no file name")]
+    PinName {
+        /// The map.
+        map: String,
+    },
+    /// The folder for pins can't be used.
+    #[error("maps can't be pinned in {folder}: {errno}")]
+    PinFolder {
+        /// The folder.
+        folder: String,
+        /// The kernel's answer.
+        errno: Errno,
+    },
+    /// The folder for pins is an ordinary one.
+    #[error("maps can't be pinned in {folder}, which is in no BPF file system")]
+    NoBpfFs {
+        /// The folder.
+        folder: String,
+    },
+    /// The kernel did not pin a map.
+    #[error("map {map}: it could not be pinned at {path} ({errno})")]
+    Pin {
+        /// The map.
+        map: String,
+        /// The path.
+        path: String,
+        /// The kernel's answer.
+        errno: Errno,
+    },
+    /// The kernel did not take an initial value.
+    #[error("map {map}: the kernel did not take {what} in slot {index} ({errno})")]
+    Slot {
+        /// The map.
+        map: String,
+        /// Which one.
+        index: u32,
+        /// The map or program that belongs there.
+        what: String,
+        /// The kernel's answer.
+        errno: Errno,
+    },
+}
+
+impl MapError {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            MapError::NoMap { known, .. } if known.is_empty() => "it has no maps at all".into(),
+            MapError::NoMap { known, .. } => format!("its maps are {}", known.join(", ")),
+            MapError::NoType { config: "", .. } | MapError::UnknownType { .. } => {
+                "use a newer kernel, or an object that does without".into()
+            }
+            MapError::NoType { config, .. } => {
+                format!("use a newer kernel, or one that is built with {config}")
+            }
+            MapError::Refused { errno, .. } if *errno == Errno::NOMEM || *errno == Errno::TOOBIG => {
+                "the board has not enough memory for that many entries: --resize NAME=N gives it fewer"
+                    .into()
+            }
+            MapError::Refused { .. } => {
+                "these sizes and flags do not go with the type, or came later than this kernel".into()
+            }
+            MapError::Different {
+                by_name: true,
+                source_name,
+                ..
+            } => format!(
+                "remove it with rm {source_name}, or pin this one in another folder with --pin-path DIR"
+            ),
+            MapError::NotAMap { source_name, .. } => {
+                format!("remove it with rm {source_name}, or name another")
+            }
+            MapError::NoBpfFs { .. } | MapError::PinFolder { .. } => {
+                "mount -t bpf bpf /sys/fs/bpf makes a BPF file system; --pin-path DIR names a folder in it"
+                    .into()
+            }
+            _ => return None,
+        })
+    }
+
+    /// Whether what was asked for can't be.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, MapError::NoMap { .. } | MapError::Resize { .. })
+    }
+
+    /// Whether the kernel lacks something.
+    pub fn is_missing(&self) -> bool {
+        match self {
+            MapError::NoType { .. } | MapError::UnknownType { .. } => true,
+            MapError::Refused { errno, .. } => *errno != Errno::NOMEM && *errno != Errno::TOOBIG,
+            _ => false,
+        }
+    }
+
+    /// Whether it is not allowed.
+    pub fn is_permission(&self) -> bool {
+        match self {
+            MapError::Open { errno, .. }
+            | MapError::Pin { errno, .. }
+            | MapError::PinFolder { errno, .. } => {
+                matches!(*errno, Errno::PERM | Errno::ACCESS)
+            }
+            _ => false,
+        }
+    }
+}

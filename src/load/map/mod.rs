@@ -1,0 +1,167 @@
+//! Maps: found or created, filled, pinned. The order is that of [`Making::all`].
+
+#[cfg(feature = "full")]
+mod choice;
+mod create;
+#[cfg(feature = "full")]
+mod error;
+mod fill;
+mod names;
+#[cfg(feature = "full")]
+mod pin;
+#[cfg(feature = "full")]
+mod reuse;
+#[cfg(feature = "full")]
+mod slots;
+
+#[cfg(feature = "full")]
+pub use choice::{MapChoice, MapSource};
+#[cfg(feature = "full")]
+pub use error::MapError;
+pub(super) use names::kernel_name;
+#[cfg(feature = "full")]
+pub use pin::DEFAULT_FOLDER;
+#[cfg(feature = "full")]
+pub(super) use slots::fill_programs;
+
+use rustix::fd::{AsFd, OwnedFd};
+
+use super::{LoadError, Memlock};
+use crate::object::{MapKind, MapSpec, Object, Pinning};
+use crate::target::Kernel;
+
+/// A map in the kernel. Dropping it lets the map go, once no program uses it and nothing keeps it by a
+/// name.
+#[derive(Debug)]
+pub struct LoadedMap {
+    /// Its name in the object.
+    pub name: String,
+    /// `BPF_MAP_TYPE_…`.
+    pub map_type: u32,
+    /// Its descriptor.
+    pub fd: OwnedFd,
+    /// Whether it was in the kernel before.
+    #[cfg(feature = "full")]
+    pub reused: bool,
+    /// The name that it was given in a BPF file system.
+    #[cfg(feature = "full")]
+    pin: Option<pin::Pin>,
+}
+
+/// What maps are made of.
+pub(super) struct Making<'m, 'a> {
+    pub object: &'m Object<'a>,
+    pub btf: Option<&'m OwnedFd>,
+    pub memlock: &'m Memlock<'m>,
+    pub kernel: &'m Kernel,
+    /// What the object is called.
+    #[cfg(feature = "full")]
+    pub name: &'m str,
+    /// What is asked of single maps.
+    #[cfg(feature = "full")]
+    pub choices: &'m [MapChoice<'m>],
+    /// Where maps are pinned by name.
+    #[cfg(feature = "full")]
+    pub pin_folder: &'m str,
+}
+
+#[cfg(not(feature = "full"))]
+impl Making<'_, '_> {
+    /// Every map of the object, in its order.
+    pub fn all(&self) -> Result<Vec<LoadedMap>, LoadError> {
+        let mut maps = Vec::with_capacity(self.object.maps.len());
+        for map in &self.object.maps {
+            if map.pinning != Pinning::None {
+                return Err(LoadError::Unsupported {
+                    what: format!("map {}: pinning by name", map.name),
+                });
+            }
+            maps.push(LoadedMap {
+                name: map.name.into(),
+                map_type: map.map_type,
+                fd: self.made(map)?,
+            });
+        }
+        Ok(maps)
+    }
+}
+
+#[cfg(feature = "full")]
+impl Making<'_, '_> {
+    /// Every map of the object, in its order. Where one fails, what was pinned is not any more.
+    pub fn all(&self) -> Result<Vec<LoadedMap>, LoadError> {
+        let specs = choice::resized(self.object, self.choices)?;
+        let pinned = |map: &MapSpec<'_>| {
+            map.pinning == Pinning::ByName && choice::source(self.choices, map.name).is_none()
+        };
+        let folder = match specs.iter().any(pinned) {
+            true => Some(pin::Folder::open(self.pin_folder)?),
+            false => None,
+        };
+        let mut maps = Vec::with_capacity(specs.len());
+        for map in specs.iter() {
+            let made = match (choice::source(self.choices, map.name), &folder) {
+                (Some(source), _) => loaded(map, self.chosen(map, source)?, true),
+                (None, Some(folder)) if pinned(map) => self.by_name(map, folder)?,
+                _ => loaded(map, self.made(map)?, false),
+            };
+            maps.push(made);
+        }
+        slots::fill_maps(self.object, &maps)?;
+        Ok(maps)
+    }
+
+    /// The map that is pinned by its name; else a new one, which is.
+    fn by_name(&self, map: &MapSpec<'_>, folder: &pin::Folder) -> Result<LoadedMap, LoadError> {
+        let path = folder.path_of(map.name)?;
+        if let Some(fd) = self.pinned(map, &path)? {
+            return Ok(loaded(map, fd, true));
+        }
+        let fd = self.made(map)?;
+        if let Some(pin) = folder.pin(map.name, fd.as_fd())? {
+            return Ok(LoadedMap {
+                pin: Some(pin),
+                ..loaded(map, fd, false)
+            });
+        }
+        // Somebody was quicker, and has pinned one since.
+        let fd = self.pinned(map, &path)?.ok_or_else(|| MapError::Open {
+            map: map.name.into(),
+            source_name: path,
+            errno: rustix::io::Errno::NOENT,
+        })?;
+        Ok(loaded(map, fd, true))
+    }
+}
+
+impl Making<'_, '_> {
+    /// A new map with its contents.
+    fn made(&self, map: &MapSpec<'_>) -> Result<OwnedFd, LoadError> {
+        let fd = self.create(map)?;
+        if let MapKind::Data { kind, initial } = &map.kind {
+            self.fill(map, *kind, initial, fd.as_fd())?;
+        }
+        Ok(fd)
+    }
+}
+
+#[cfg(feature = "full")]
+fn loaded(map: &MapSpec<'_>, fd: OwnedFd, reused: bool) -> LoadedMap {
+    LoadedMap {
+        name: map.name.into(),
+        map_type: map.map_type,
+        fd,
+        reused,
+        pin: None,
+    }
+}
+
+#[cfg(feature = "full")]
+impl LoadedMap {
+    /// Leaves the map pinned, if it is, when it is dropped.
+    pub(super) fn keep_pin(&self) {
+        if let Some(pin) = &self.pin {
+            pin.keep();
+        }
+    }
+}
