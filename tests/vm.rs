@@ -7,6 +7,8 @@
 
 #[path = "vm/board.rs"]
 mod board;
+#[path = "vm/bpftool.rs"]
+mod bpftool;
 #[path = "vm/built_in.rs"]
 mod built_in;
 #[path = "vm/differential.rs"]
@@ -25,8 +27,12 @@ mod join;
 mod left;
 #[path = "vm/load.rs"]
 mod load;
+#[path = "vm/maps.rs"]
+mod maps;
 #[path = "vm/modules.rs"]
 mod modules;
+#[path = "vm/pins.rs"]
+mod pins;
 #[path = "vm/program.rs"]
 mod program;
 #[path = "vm/relocate.rs"]

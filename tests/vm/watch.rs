@@ -136,6 +136,14 @@ impl Watch {
         }
     }
 
+    /// Waits until it says that everything is attached, where it has nothing to show.
+    pub fn attached(&self) {
+        let found = |lines: &[String]| lines.iter().any(|l| l.contains(" attached")).then_some(());
+        self.stderr
+            .wait(found)
+            .unwrap_or_else(|lines| panic!("nothing is attached: {lines:#?}"));
+    }
+
     /// Waits for a line of its output that is as asked.
     pub fn line(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
         let found = |lines: &[String]| lines.iter().find(|l| wanted(l)).cloned();
