@@ -69,7 +69,8 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
     let entries = loading::entries(&object, &puts)?;
     loading::check_programs(&object, &load.prog)?;
     let pin_path = load.pin_path.as_deref();
-    let maps = Maps::new(&object, &load.object, &load.map, &load.resize, pin_path)?;
+    let first_path = load.objects.first().map_or("", String::as_str);
+    let maps = Maps::new(&object, first_path, &load.map, &load.resize, pin_path)?;
     let kernel = common.kernel()?;
     let prepare = |loaded: &Loaded<'_>| loading::fill(loaded, &puts, &entries);
     match load.keep_going {

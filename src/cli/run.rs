@@ -65,7 +65,8 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
     #[cfg(feature = "full")]
     let maps = {
         let pin_path = run.pin_path.as_deref();
-        super::maps::Maps::new(&object, &run.object, &run.map, &run.resize, pin_path)?
+        let first_path = run.objects.first().map_or("", String::as_str);
+        super::maps::Maps::new(&object, first_path, &run.map, &run.resize, pin_path)?
     };
     let mut events = Events::new(&object, &run.event)?;
     let prepare = |loaded: &Loaded<'_>| loading::fill(loaded, &puts, &entries);
