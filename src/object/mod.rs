@@ -42,6 +42,8 @@ mod testing;
 mod tests;
 #[cfg(all(test, feature = "full"))]
 mod tests_built;
+#[cfg(all(test, feature = "full"))]
+mod tests_described;
 
 #[cfg(feature = "full")]
 pub use arena::ARENA_SECTION;
