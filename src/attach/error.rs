@@ -88,6 +88,10 @@ pub enum AttachError {
     #[cfg(feature = "full")]
     #[error(transparent)]
     Hook(#[from] super::HookError),
+    /// What is said of uprobes, of attachments to many places, of samples and of cookies.
+    #[cfg(feature = "full")]
+    #[error(transparent)]
+    Probe(#[from] super::ProbeError),
     /// A kind of program that is not attached here.
     #[cfg(feature = "full")]
     #[error("program {program}: attaching the kind {kind} is not supported yet")]
@@ -122,19 +126,42 @@ impl AttachError {
         matches!(self, AttachError::Permission { .. })
     }
 
-    /// Whether something was not said that must be (exit code 1).
+    /// Whether the hook is not there: what `--skip-missing` passes over.
+    #[cfg(feature = "full")]
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        match self {
+            AttachError::NoFunction { .. }
+            | AttachError::NoKprobes { .. }
+            | AttachError::NoSystemCall { .. }
+            | AttachError::NoTracepoint { .. }
+            | AttachError::NoCategory { .. }
+            | AttachError::NoRawTracepoint { .. }
+            | AttachError::NoPerfEvents { .. } => true,
+            AttachError::Probe(error) => error.is_absent(),
+            _ => false,
+        }
+    }
+
+    /// Whether something was not said that must be, or makes no sense (exit code 1).
     #[cfg(feature = "full")]
     #[must_use]
     pub fn is_usage(&self) -> bool {
-        matches!(self, AttachError::Hook(error) if error.is_usage())
+        match self {
+            AttachError::Hook(error) => error.is_usage(),
+            AttachError::Probe(error) => error.is_usage(),
+            _ => false,
+        }
     }
 
     /// Whether this kernel lacks what was asked for (exit code 3).
     #[must_use]
     pub fn is_missing(&self) -> bool {
         #[cfg(feature = "full")]
-        if let AttachError::Hook(error) = self {
-            return error.is_missing();
+        match self {
+            AttachError::Hook(error) => return error.is_missing(),
+            AttachError::Probe(error) => return error.is_missing(),
+            _ => {}
         }
         !matches!(
             self,
@@ -193,6 +220,8 @@ impl AttachError {
             AttachError::Permission { .. } => permission::hint(),
             #[cfg(feature = "full")]
             AttachError::Hook(error) => return error.hint(),
+            #[cfg(feature = "full")]
+            AttachError::Probe(error) => return error.hint(),
             #[cfg(feature = "full")]
             AttachError::NotYet { .. } => return None,
             AttachError::Refused { .. } => return None,

@@ -3,21 +3,16 @@
 //! Source: the kernel's `kernel/events/core.c` (perf_kprobe_event_init) and
 //! `kernel/trace/trace_kprobe.c`.
 
-use super::link::{Event, Link, TracefsProbe};
-use super::{AttachError, Attacher, Probe};
+use super::link::{Event, Link};
+use super::tracefs_probe::TracefsProbe;
+use super::{AttachError, Attacher, Probe, Prog};
 use crate::sys::Feature;
-use crate::sys::abi::{PERF_TYPE_TRACEPOINT, PerfEventAttr};
-use crate::sys::kprobe_pmu::KprobePmu;
-use crate::sys::tracefs::{GROUP, Tracefs};
-use rustix::fd::{BorrowedFd, OwnedFd};
+use crate::sys::perf::Scope;
+use crate::sys::probe_pmu::ProbePmu;
+use crate::sys::tracefs::{Space, Tracefs};
+use rustix::fd::OwnedFd;
 use rustix::io::{self, Errno};
 use std::ffi::CString;
-use std::sync::atomic::{AtomicU32, Ordering};
-
-/// Names are told apart by process and by this counter. Another process's leftovers, or those of a
-/// process of the same number in another namespace, cost a few more numbers.
-static NEXT_NAME: AtomicU32 = AtomicU32::new(0);
-const NAMES_TRIED: u32 = 64;
 
 /// Why no event could be opened, before it is told to a person.
 pub(super) enum Failure {
@@ -44,7 +39,7 @@ impl Attacher<'_> {
     /// no kprobes in this kernel, no permission.
     pub fn kprobe(
         &self,
-        prog: BorrowedFd<'_>,
+        prog: Prog<'_>,
         function: &str,
         offset: u64,
         probe: Probe,
@@ -82,19 +77,19 @@ impl Attacher<'_> {
         let Some(tracefs) = self.tracefs() else {
             return Err(Failure::NoTracefs);
         };
-        if !tracefs.has_kprobe_events() {
+        if !tracefs.has_events(Space::Kernel) {
             return Err(Failure::NoKprobes);
         }
         self.open_by_tracefs(tracefs, function, offset, probe)
             .map_err(Failure::Errno)
     }
 
-    fn kprobe_pmu(&self) -> Option<&KprobePmu> {
+    fn kprobe_pmu(&self) -> Option<&ProbePmu> {
         let found = self.kprobe_pmu.get_or_init(|| {
             if self.features.known(Feature::KprobePmu) == Some(false) {
                 return None;
             }
-            let pmu = KprobePmu::find();
+            let pmu = ProbePmu::find(Space::Kernel);
             self.features.remember(Feature::KprobePmu, pmu.is_some());
             pmu
         });
@@ -103,13 +98,13 @@ impl Attacher<'_> {
 
     fn open_by_pmu(
         &self,
-        pmu: &KprobePmu,
+        pmu: &ProbePmu,
         function: &str,
         offset: u64,
         probe: Probe,
     ) -> io::Result<OwnedFd> {
         let name = CString::new(function).map_err(|_| Errno::INVAL)?;
-        self.on_some_cpu(&mut |cpu| pmu.open(&name, offset, probe, cpu))
+        self.on_some_cpu(&mut |cpu| pmu.open(&name, offset, probe, Scope::Cpu(cpu)))
     }
 
     fn open_by_tracefs(
@@ -119,45 +114,11 @@ impl Attacher<'_> {
         offset: u64,
         probe: Probe,
     ) -> io::Result<Event> {
-        let name = add_to_tracefs(tracefs, function, offset, probe)?;
-        let made = TracefsProbe {
-            tracefs: tracefs.clone(),
-            name,
-        };
-        let attr = PerfEventAttr {
-            event_type: PERF_TYPE_TRACEPOINT,
-            config: tracefs.tracepoint_id(GROUP, &made.name)?,
-            ..PerfEventAttr::default()
-        };
-        Ok(Event {
-            fd: self.open_event(&attr)?,
-            probe: Some(made),
-        })
+        let made = TracefsProbe::make(tracefs, Space::Kernel, &mut |name| {
+            tracefs.add_kprobe(name, function, offset, probe)
+        })?;
+        self.open_made(made, &mut |attr| self.open_event(attr))
     }
-}
-
-/// Makes the probe under a name that nobody has yet.
-fn add_to_tracefs(
-    tracefs: &Tracefs,
-    function: &str,
-    offset: u64,
-    probe: Probe,
-) -> io::Result<String> {
-    let process = std::process::id().to_string();
-    for _ in 0..NAMES_TRIED {
-        let number = NEXT_NAME.fetch_add(1, Ordering::Relaxed).to_string();
-        let name = ["kprobe_", &process, "_", &number].concat();
-        // Kernels 4.x take a second event of the same name without a word.
-        if tracefs.tracepoint_id(GROUP, &name).is_ok() {
-            continue;
-        }
-        match tracefs.add_kprobe(&name, function, offset, probe) {
-            Ok(()) => return Ok(name),
-            Err(Errno::EXIST) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Err(Errno::EXIST)
 }
 
 #[cfg(test)]

@@ -3,8 +3,7 @@
 
 use super::kprobe::Failure;
 use super::link::Link;
-use super::{AttachError, Attacher, Probe};
-use rustix::fd::BorrowedFd;
+use super::{AttachError, Attacher, Probe, Prog};
 use rustix::io::Errno;
 
 /// Prefixes in the order in which they are tried. The wrapper came in 4.17 on x86 and in 4.19 on
@@ -20,12 +19,7 @@ impl Attacher<'_> {
     /// # Errors
     /// `AttachError`, which names the call: not there under any of its names, no kprobes in this
     /// kernel, no permission.
-    pub fn ksyscall(
-        &self,
-        prog: BorrowedFd<'_>,
-        name: &str,
-        probe: Probe,
-    ) -> Result<Link, AttachError> {
+    pub fn ksyscall(&self, prog: Prog<'_>, name: &str, probe: Probe) -> Result<Link, AttachError> {
         let subject = match probe {
             Probe::Entry => ["ksyscall ", name].concat(),
             Probe::Return => ["kretsyscall ", name].concat(),

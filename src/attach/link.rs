@@ -2,13 +2,11 @@
 
 #[cfg(feature = "full")]
 use super::cgroup::Attachment;
+use super::tracefs_probe::TracefsProbe;
 use crate::sys::perf;
-use crate::sys::tracefs::Tracefs;
 #[cfg(feature = "full")]
 use rustix::fd::BorrowedFd;
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::io::Errno;
-use std::time::Duration;
 
 /// An attachment. Dropping it detaches the program and removes whatever was made for it.
 #[must_use = "dropping a link detaches its program"]
@@ -21,6 +19,9 @@ pub struct Link {
     probe: Option<TracefsProbe>,
     #[cfg(feature = "full")]
     cgroup: Option<Attachment>,
+    /// The parts of an attachment to many places.
+    #[cfg(feature = "full")]
+    parts: Vec<Link>,
 }
 
 impl Link {
@@ -32,6 +33,8 @@ impl Link {
             probe: None,
             #[cfg(feature = "full")]
             cgroup: None,
+            #[cfg(feature = "full")]
+            parts: Vec::new(),
         }
     }
 
@@ -43,6 +46,7 @@ impl Link {
             event: None,
             probe: None,
             cgroup: Some(attachment),
+            parts: Vec::new(),
         }
     }
 
@@ -54,7 +58,30 @@ impl Link {
             probe: event.probe,
             #[cfg(feature = "full")]
             cgroup: None,
+            #[cfg(feature = "full")]
+            parts: Vec::new(),
         }
+    }
+
+    /// Attachments that are let go together.
+    #[cfg(feature = "full")]
+    pub(super) fn many(parts: Vec<Link>) -> Self {
+        Link {
+            link: None,
+            event: None,
+            probe: None,
+            cgroup: None,
+            parts,
+        }
+    }
+
+    /// Closes the event where a link holds it anyway: many attachments need many descriptors.
+    #[cfg(feature = "full")]
+    pub(super) fn slim(mut self) -> Self {
+        if self.link.is_some() {
+            self.event = None;
+        }
+        self
     }
 
     /// The BPF link, where the attachment is one: it can be pinned.
@@ -66,6 +93,9 @@ impl Link {
     /// Why there is no link to pin.
     #[cfg(feature = "full")]
     pub fn why_no_link(&self) -> &'static str {
+        if !self.parts.is_empty() {
+            return "it is attached to each of its places by itself";
+        }
         match (&self.event, &self.cgroup) {
             (_, Some(_)) => "this kernel has no links of cgroups, which those from 5.7 on have",
             _ => "this kernel has no links of perf events, which those from 5.15 on have",
@@ -95,25 +125,4 @@ impl Drop for Link {
 pub(super) struct Event {
     pub(super) fd: OwnedFd,
     pub(super) probe: Option<TracefsProbe>,
-}
-
-/// A probe in `kprobe_events`, removed when dropped.
-pub(super) struct TracefsProbe {
-    pub(super) tracefs: Tracefs,
-    pub(super) name: String,
-}
-
-/// The kernel lets go of a closed event a little later, and answers EBUSY until then.
-const REMOVALS: u32 = 50;
-const BETWEEN_REMOVALS: Duration = Duration::from_millis(10);
-
-impl Drop for TracefsProbe {
-    fn drop(&mut self) {
-        for _ in 0..REMOVALS {
-            if self.tracefs.remove_kprobe(&self.name) != Err(Errno::BUSY) {
-                return;
-            }
-            std::thread::sleep(BETWEEN_REMOVALS);
-        }
-    }
 }

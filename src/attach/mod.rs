@@ -4,24 +4,43 @@
 //! Names come as plain strings: what a section name means is told in `object`.
 
 #[cfg(feature = "full")]
+mod binary;
+#[cfg(feature = "full")]
 mod cgroup;
 mod error;
+#[cfg(feature = "full")]
+mod glob;
 #[cfg(feature = "full")]
 mod hook_error;
 #[cfg(feature = "full")]
 mod iterator;
 mod kprobe;
+#[cfg(feature = "full")]
+mod kprobe_multi;
 mod ksyscall;
 mod link;
 mod perf_event;
+#[cfg(feature = "full")]
+mod probe_error;
 mod raw_tracepoint;
+#[cfg(feature = "full")]
+mod sample;
+mod tracefs_probe;
 mod tracepoint;
 #[cfg(feature = "full")]
 mod tracing;
 #[cfg(feature = "full")]
+mod uprobe;
+#[cfg(feature = "full")]
+mod uprobe_multi;
+#[cfg(feature = "full")]
+mod wishes;
+#[cfg(feature = "full")]
 mod xdp;
 
 pub use crate::sys::tracefs::Probe;
+#[cfg(feature = "full")]
+pub use binary::BinaryError;
 #[cfg(feature = "full")]
 pub use cgroup::OfCgroup;
 pub use error::AttachError;
@@ -31,21 +50,54 @@ pub use hook_error::HookError;
 pub use iterator::{IterProgram, Reading};
 pub use link::Link;
 #[cfg(feature = "full")]
+pub use probe_error::ProbeError;
+#[cfg(feature = "full")]
+pub use sample::Sample;
+#[cfg(feature = "full")]
 pub use tracing::Traced;
+#[cfg(feature = "full")]
+pub use wishes::{Missing, Wishes};
 
 use crate::sys::Features;
-use crate::sys::kprobe_pmu::KprobePmu;
+use crate::sys::probe_pmu::ProbePmu;
 use crate::sys::tracefs::Tracefs;
+use rustix::fd::BorrowedFd;
 #[cfg(feature = "full")]
 use std::cell::RefCell;
 use std::cell::{Cell, OnceCell};
+
+/// A loaded program as it is to be attached.
+#[derive(Clone, Copy)]
+pub struct Prog<'p> {
+    /// The program.
+    pub fd: BorrowedFd<'p>,
+    /// What `bpf_get_attach_cookie` gives it; 0 for none.
+    #[cfg(feature = "full")]
+    pub cookie: u64,
+}
+
+impl<'p> From<BorrowedFd<'p>> for Prog<'p> {
+    /// Without a cookie.
+    fn from(fd: BorrowedFd<'p>) -> Self {
+        Prog {
+            fd,
+            #[cfg(feature = "full")]
+            cookie: 0,
+        }
+    }
+}
 
 /// What all attachments share: the features, and what was found of the kernel on the way, so that
 /// the second attachment does not look again.
 pub struct Attacher<'a> {
     features: &'a Features,
+    /// What a user asks for beside what the sections say.
+    #[cfg(feature = "full")]
+    wishes: &'a Wishes,
     tracefs: OnceCell<Option<Tracefs>>,
-    kprobe_pmu: OnceCell<Option<KprobePmu>>,
+    kprobe_pmu: OnceCell<Option<ProbePmu>>,
+    #[cfg(feature = "full")]
+    uprobe_pmu: OnceCell<Option<ProbePmu>>,
     /// The CPU that events are opened on. An event of a probe or tracepoint runs its program on
     /// all CPUs, but has to live on one.
     cpu: Cell<u32>,
@@ -60,12 +112,33 @@ impl<'a> Attacher<'a> {
     pub fn new(features: &'a Features) -> Self {
         Attacher {
             features,
+            #[cfg(feature = "full")]
+            wishes: const { &Wishes::NONE },
             tracefs: OnceCell::new(),
             kprobe_pmu: OnceCell::new(),
+            #[cfg(feature = "full")]
+            uprobe_pmu: OnceCell::new(),
             cpu: Cell::new(0),
             #[cfg(feature = "full")]
             notes: RefCell::default(),
         }
+    }
+
+    /// The same, with what a user asks for.
+    #[cfg(feature = "full")]
+    #[must_use]
+    pub fn with(features: &'a Features, wishes: &'a Wishes) -> Self {
+        Attacher {
+            wishes,
+            ..Attacher::new(features)
+        }
+    }
+
+    /// What a user asks for beside what the sections say.
+    #[cfg(feature = "full")]
+    #[must_use]
+    pub fn wishes(&self) -> &Wishes {
+        self.wishes
     }
 
     fn tracefs(&self) -> Option<&Tracefs> {
@@ -82,5 +155,20 @@ impl<'a> Attacher<'a> {
     #[cfg(feature = "full")]
     pub fn take_notes(&self) -> Vec<String> {
         self.notes.take()
+    }
+
+    /// A loaded program of this name, with the cookie that is asked for.
+    #[must_use]
+    pub fn prog<'p>(&self, name: &str, fd: BorrowedFd<'p>) -> Prog<'p> {
+        #[cfg(feature = "full")]
+        return Prog {
+            fd,
+            cookie: self.wishes.cookie(name),
+        };
+        #[cfg(not(feature = "full"))]
+        {
+            let _ = name;
+            Prog::from(fd)
+        }
     }
 }

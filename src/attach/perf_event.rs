@@ -2,7 +2,7 @@
 //! ioctl.
 
 use super::link::{Event, Link};
-use super::{AttachError, Attacher};
+use super::{AttachError, Attacher, Prog};
 use crate::sys::abi::PerfEventAttr;
 use crate::sys::{Feature, bpf, cpus, perf};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -12,21 +12,31 @@ impl Attacher<'_> {
     /// Binds the program to the event; `subject` is what the error will speak of.
     pub(super) fn bind(
         &self,
-        prog: BorrowedFd<'_>,
+        prog: Prog<'_>,
         event: Event,
         subject: &str,
     ) -> Result<Link, AttachError> {
+        #[cfg(feature = "full")]
+        if prog.cookie != 0 && !self.features.has(Feature::PerfLink) {
+            let subject = subject.to_owned();
+            return Err(super::ProbeError::NoCookie { subject }.into());
+        }
         let link = self
             .bind_fd(prog, event.fd.as_fd())
             .map_err(|errno| AttachError::refused(subject, errno))?;
         Ok(Link::of_event(link, event))
     }
 
-    fn bind_fd(&self, prog: BorrowedFd<'_>, event: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
+    /// The link, or `None` where the kernel has none, and the event itself holds the program.
+    fn bind_fd(&self, prog: Prog<'_>, event: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
         // The attempt is its own probe: the program and the event are at hand.
         let known = self.features.known(Feature::PerfLink);
         if known != Some(false) {
-            match bpf::link_create_perf(prog, event, 0) {
+            #[cfg(feature = "full")]
+            let cookie = prog.cookie;
+            #[cfg(not(feature = "full"))]
+            let cookie = 0;
+            match bpf::link_create_perf(prog.fd, event, cookie) {
                 Ok(link) => {
                     self.features.remember(Feature::PerfLink, true);
                     return Ok(Some(link));
@@ -36,7 +46,7 @@ impl Attacher<'_> {
                 Err(error) => return Err(error),
             }
         }
-        perf::set_bpf(event, prog)?;
+        perf::set_bpf(event, prog.fd)?;
         perf::enable(event)?;
         self.features.remember(Feature::PerfLink, false);
         Ok(None)

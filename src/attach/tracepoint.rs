@@ -1,11 +1,10 @@
 //! Tracepoints by category and name: tracefs knows the number, a perf event does the rest.
 
 use super::link::{Event, Link};
-use super::{AttachError, Attacher};
+use super::{AttachError, Attacher, Prog};
 use crate::near::Near;
 use crate::sys::abi::{PERF_TYPE_TRACEPOINT, PerfEventAttr};
 use crate::sys::tracefs::Tracefs;
-use rustix::fd::BorrowedFd;
 use rustix::io::Errno;
 
 impl Attacher<'_> {
@@ -16,7 +15,7 @@ impl Attacher<'_> {
     /// tracefs, no permission.
     pub fn tracepoint(
         &self,
-        prog: BorrowedFd<'_>,
+        prog: Prog<'_>,
         category: &str,
         name: &str,
     ) -> Result<Link, AttachError> {

@@ -1,8 +1,8 @@
 //! `btfly doctor`: what this board has of what objects need, above all which sources of types.
 
 use btfly::sys::Feature;
-use btfly::sys::kprobe_pmu::KprobePmu;
-use btfly::sys::tracefs::Tracefs;
+use btfly::sys::probe_pmu::ProbePmu;
+use btfly::sys::tracefs::{Space, Tracefs};
 use btfly::sys::{kernel, permission};
 use btfly::target::{Found, Survey};
 use rustix::io::{self, Errno};
@@ -135,9 +135,9 @@ impl Findings {
             _ => "not known, as tracefs can't be read",
         };
         row("system calls", calls);
-        let kprobes = match (KprobePmu::find(), tracefs.as_ref()) {
+        let kprobes = match (ProbePmu::find(Space::Kernel), tracefs.as_ref()) {
             (Some(_), _) => "by perf events",
-            (None, Some(tracefs)) if tracefs.has_kprobe_events() => "by tracefs",
+            (None, Some(tracefs)) if tracefs.has_events(Space::Kernel) => "by tracefs",
             _ => "none (CONFIG_KPROBE_EVENTS)",
         };
         row("kprobes", kprobes);

@@ -158,6 +158,8 @@ impl From<AttachError> for Failure {
             () if error.is_usage() => Class::Usage,
             () if error.is_permission() => Class::Permission,
             () if error.is_missing() => Class::Missing,
+            #[cfg(feature = "full")]
+            () if error.is_usage() => Class::Usage,
             () => Class::Other,
         };
         Failure::with(class, error.to_string(), error.hint())

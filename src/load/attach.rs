@@ -5,16 +5,18 @@ use rustix::fd::AsFd;
 use super::{Loaded, LoadedMap, LoadedProgram};
 use crate::attach::{AttachError, Attacher, Link, Probe};
 #[cfg(feature = "full")]
-use crate::attach::{HookError, IterProgram, OfCgroup, Traced};
+use crate::attach::{HookError, IterProgram, Missing, OfCgroup, Prog, Traced};
 use crate::object::Hook;
+#[cfg(feature = "full")]
+use crate::object::When;
 use crate::target::Kernel;
 
 /// What came of attaching.
 pub struct Attached {
     /// The links, each with the index of its program in [`Loaded::programs`].
     pub links: Vec<(usize, Link)>,
-    /// What a user should know: kinds that are not attached yet, programs that run elsewhere than one may
-    /// think, or never.
+    /// What a user should know: kinds that are not attached yet, programs whose hooks are not there and
+    /// may be missing, programs that run elsewhere than one may think, or never.
     #[cfg(feature = "full")]
     pub notes: Vec<String>,
 }
@@ -45,7 +47,8 @@ impl Loaded<'_> {
     }
 
     /// The same, with which link is whose. Kinds of programs that are not attached yet are passed over
-    /// where any other is attached, or runs without.
+    /// where any other is attached, or runs without; so are, where the attacher's wishes say so, programs
+    /// whose hooks are not there.
     ///
     /// # Errors
     /// As [`attach`](Self::attach).
@@ -57,7 +60,11 @@ impl Loaded<'_> {
             match program.attach(attacher, &self.maps) {
                 Ok(link) => links.extend(link.map(|link| (at, link))),
                 #[cfg(feature = "full")]
-                Err(error @ AttachError::NotYet { .. }) => left.push(error),
+                Err(error @ AttachError::NotYet { .. }) => left.push((program, error)),
+                #[cfg(feature = "full")]
+                Err(error) if error.is_absent() && attacher.wishes().missing == Missing::Skip => {
+                    left.push((program, error));
+                }
                 Err(error) => return Err(error),
             }
             #[cfg(feature = "full")]
@@ -68,10 +75,13 @@ impl Loaded<'_> {
         #[cfg(feature = "full")]
         {
             if links.is_empty() && !runs && !left.is_empty() {
-                return Err(left.swap_remove(0));
+                return Err(left.swap_remove(0).1);
             }
             let mut notes = attacher.take_notes();
-            notes.extend(left.iter().map(AttachError::to_string));
+            notes.extend(left.iter().map(|(program, error)| match error {
+                AttachError::NotYet { .. } => error.to_string(),
+                _ => ["skipped: ", &program.name, ": ", &error.to_string()].concat(),
+            }));
             Ok(Attached { links, notes })
         }
         #[cfg(not(feature = "full"))]
@@ -90,16 +100,16 @@ impl LoadedProgram<'_> {
         attacher: &Attacher<'_>,
         maps: &[LoadedMap],
     ) -> Result<Option<Link>, AttachError> {
-        let fd = self.fd.as_fd();
+        let prog = attacher.prog(&self.name, self.fd.as_fd());
         let link = match self.hook {
             Hook::Kprobe { function, offset } => {
-                attacher.kprobe(fd, function, offset, Probe::Entry)
+                attacher.kprobe(prog, function, offset, Probe::Entry)
             }
-            Hook::Kretprobe { function } => attacher.kprobe(fd, function, 0, Probe::Return),
-            Hook::Ksyscall { name } => attacher.ksyscall(fd, name, Probe::Entry),
-            Hook::Kretsyscall { name } => attacher.ksyscall(fd, name, Probe::Return),
-            Hook::Tracepoint { category, name } => attacher.tracepoint(fd, category, name),
-            Hook::RawTracepoint { name } => attacher.raw_tracepoint(fd, name),
+            Hook::Kretprobe { function } => attacher.kprobe(prog, function, 0, Probe::Return),
+            Hook::Ksyscall { name } => attacher.ksyscall(prog, name, Probe::Entry),
+            Hook::Kretsyscall { name } => attacher.ksyscall(prog, name, Probe::Return),
+            Hook::Tracepoint { category, name } => attacher.tracepoint(prog, category, name),
+            Hook::RawTracepoint { name } => attacher.raw_tracepoint(prog, name),
             Hook::None | Hook::Unknown => return Ok(None),
             #[cfg(feature = "full")]
             _ => return self.attach_more(attacher, maps),
@@ -118,13 +128,24 @@ impl LoadedProgram<'_> {
         maps: &[LoadedMap],
     ) -> Result<Option<Link>, AttachError> {
         let (fd, name) = (self.fd.as_fd(), self.name.as_str());
+        let prog = attacher.prog(name, fd);
         let link = match self.hook {
             Hook::Syscall => return Ok(None),
-            Hook::TpBtf { name } => attacher.tracing(self.traced(name)),
-            Hook::Tracing { function } | Hook::Freplace { function, .. } => {
-                attacher.tracing(self.traced(function))
+            Hook::KprobeMulti { pattern, when } => attacher.kprobe_multi(prog, pattern, when),
+            Hook::Uprobe { place, when } => {
+                let probe = match when {
+                    When::Return => Probe::Return,
+                    When::Entry | When::Session => Probe::Entry,
+                };
+                attacher.uprobe(prog, place, probe)
             }
-            Hook::Lsm { hook } => attacher.lsm(self.traced(hook)),
+            Hook::UprobeMulti { place, when } => attacher.uprobe_multi(prog, place, when),
+            Hook::PerfEvent => attacher.sample(prog, name),
+            Hook::TpBtf { name } => attacher.tracing(self.traced(prog, name)),
+            Hook::Tracing { function } | Hook::Freplace { function, .. } => {
+                attacher.tracing(self.traced(prog, function))
+            }
+            Hook::Lsm { hook } => attacher.lsm(self.traced(prog, hook)),
             Hook::LsmCgroup { path, .. } => attacher.cgroup(self.of_cgroup(path)),
             Hook::Cgroup { path, attach_type } => attacher.cgroup(OfCgroup {
                 attach_type,
@@ -157,13 +178,13 @@ impl LoadedProgram<'_> {
         link.map(Some)
     }
 
-    fn traced<'p>(&'p self, place: &'p str) -> Traced<'p> {
+    fn traced<'p>(&self, prog: Prog<'p>, place: &'p str) -> Traced<'p> {
         Traced {
-            prog: self.fd.as_fd(),
+            prog: prog.fd,
             kind: self.kind.name,
             place,
             attach_type: self.kind.expected_attach_type.unwrap_or_default(),
-            cookie: 0,
+            cookie: prog.cookie,
         }
     }
 

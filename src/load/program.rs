@@ -12,6 +12,8 @@ use crate::btf::{Btf, CoreRelo};
 use crate::link::{self, FUNC_RECORD, LINE_RECORD, Linked};
 use crate::object::{Hook, Insn, Object, Program, ProgramKind};
 use crate::relocate::{POISON, describe, root_name};
+#[cfg(feature = "full")]
+use crate::sys::abi;
 use crate::sys::bpf::{self, Records};
 use crate::sys::{Feature, kernel as sys_kernel};
 
@@ -117,10 +119,12 @@ impl<'l, 'a> Loader<'l, 'a> {
         if cfg!(not(feature = "full")) {
             return None;
         }
-        let known = || self.memlock.features.has(Feature::ExpectedAttachType);
+        let features = self.memlock.features;
+        let known = || features.has(Feature::ExpectedAttachType);
         let kind = &program.kind;
         kind.expected_attach_type
             .filter(|_| !kind.attach_type_optional || known())
+            .filter(|attach_type| one_by_one(*attach_type).is_none_or(|link| features.has(link)))
     }
 
     /// The instructions with the descriptors of the maps in them.
@@ -260,4 +264,20 @@ impl<'l, 'a> Loader<'l, 'a> {
         }
         names.join(", ")
     }
+}
+
+/// The feature without which a program of this attach type is attached to its places one by one, and must
+/// not be loaded for all at once.
+#[cfg(feature = "full")]
+fn one_by_one(attach_type: u32) -> Option<Feature> {
+    match attach_type {
+        abi::BPF_TRACE_KPROBE_MULTI => Some(Feature::KprobeMulti),
+        abi::BPF_TRACE_UPROBE_MULTI => Some(Feature::UprobeMulti),
+        _ => None,
+    }
+}
+
+#[cfg(not(feature = "full"))]
+fn one_by_one(_: u32) -> Option<Feature> {
+    None
 }

@@ -267,9 +267,22 @@ pub fn btf_load(btf: &[u8], log: Option<Log<'_>>) -> io::Result<OwnedFd> {
 /// # Errors
 /// The kernel's: `ENOENT` where there is no such tracepoint.
 pub fn raw_tracepoint_open(prog: BorrowedFd<'_>, name: Option<&CStr>) -> io::Result<OwnedFd> {
+    raw_tracepoint_open_with(prog, name, 0)
+}
+
+/// As [`raw_tracepoint_open`]; `cookie` is what `bpf_get_attach_cookie` gives the program (6.10).
+///
+/// # Errors
+/// As there; `EINVAL` where a cookie is given and the kernel takes none.
+pub fn raw_tracepoint_open_with(
+    prog: BorrowedFd<'_>,
+    name: Option<&CStr>,
+    cookie: u64,
+) -> io::Result<OwnedFd> {
     let mut attr = RawTracepointAttr {
         name: name.map_or(0, |name| name.as_ptr() as u64),
         prog_fd: number(prog),
+        cookie,
         ..RawTracepointAttr::default()
     };
     // Safety: the name ends with a zero and is borrowed for this call.

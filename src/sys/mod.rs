@@ -13,6 +13,8 @@ mod bpf_ids;
 pub mod bpf_link;
 pub mod bpf_map;
 #[cfg(feature = "full")]
+pub mod bpf_multi;
+#[cfg(feature = "full")]
 pub mod bpf_pin;
 pub mod bytes;
 pub mod constant;
@@ -21,7 +23,6 @@ pub mod features;
 pub mod file;
 pub mod kallsyms;
 pub mod kernel;
-pub mod kprobe_pmu;
 #[cfg(feature = "full")]
 pub mod map_fdinfo;
 #[cfg(feature = "full")]
@@ -34,6 +35,7 @@ pub mod net;
 pub mod perf;
 pub mod permission;
 pub mod poll;
+pub mod probe_pmu;
 mod probes;
 pub mod process;
 pub mod rlimit;

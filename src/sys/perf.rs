@@ -9,6 +9,8 @@ use super::abi::{
 };
 use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use rustix::io::{self, Errno};
+#[cfg(feature = "full")]
+use std::num::NonZeroU32;
 
 /// Turns the answer of libc's `syscall` into a number or the kernel's error.
 pub(super) fn answer(answer: libc::c_long) -> io::Result<u32> {
@@ -24,35 +26,58 @@ pub(super) fn last_error() -> Errno {
     Errno::from_raw_os_error(error.raw_os_error().unwrap_or(libc::EIO))
 }
 
+/// Whom an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All processes on this CPU.
+    Cpu(u32),
+    /// One process, on whatever CPU it runs.
+    #[cfg(feature = "full")]
+    Process(NonZeroU32),
+}
+
+/// Opens a perf event, close-on-exec.
+///
+/// # Errors
+/// The kernel's: `ESRCH` where there is no such process.
+pub fn open_plain(attr: &PerfEventAttr, scope: Scope) -> io::Result<OwnedFd> {
+    if attr.config1 != 0 {
+        // An address there is the business of `sys::probe_pmu`.
+        return Err(Errno::INVAL);
+    }
+    // Safety: without config1 no event type reads memory of ours by the attribute.
+    unsafe { open(attr, scope) }
+}
+
 /// Opens a perf event for all processes on one CPU, close-on-exec.
 ///
 /// # Errors
 /// The kernel's.
 pub fn open_on_cpu(attr: &PerfEventAttr, cpu: u32) -> io::Result<OwnedFd> {
-    if attr.config1 != 0 {
-        // An address there is the business of `sys::kprobe_pmu`.
-        return Err(Errno::INVAL);
-    }
-    // Safety: without config1 no event type reads memory of ours by the attribute.
-    unsafe { open(attr, cpu) }
+    open_plain(attr, Scope::Cpu(cpu))
 }
 
 /// # Safety
 /// Every address in the attribute is valid for what the event type does with it.
-pub(super) unsafe fn open(attr: &PerfEventAttr, cpu: u32) -> io::Result<OwnedFd> {
+pub(super) unsafe fn open(attr: &PerfEventAttr, scope: Scope) -> io::Result<OwnedFd> {
     let attr = PerfEventAttr {
         size: used_size(attr),
         ..*attr
     };
-    let every_process: libc::pid_t = -1;
+    // -1 stands for every process, and for every CPU.
+    let (process, cpu): (libc::pid_t, libc::c_int) = match scope {
+        Scope::Cpu(cpu) => (-1, cpu.cast_signed()),
+        #[cfg(feature = "full")]
+        Scope::Process(pid) => (pid.get().cast_signed(), -1),
+    };
     let no_group: libc::c_int = -1;
     // Safety: `attr` is whole, and `size` says how much of it counts.
     let fd = answer(unsafe {
         libc::syscall(
             libc::SYS_perf_event_open,
             &raw const attr,
-            every_process,
-            cpu.cast_signed(),
+            process,
+            cpu,
             no_group,
             PERF_FLAG_FD_CLOEXEC,
         )

@@ -69,7 +69,7 @@ pub(super) fn expected_attach_type() -> io::Result<()> {
 }
 
 pub(super) fn kprobe_pmu() -> io::Result<()> {
-    super::kprobe_pmu::look()
+    super::probe_pmu::look()
 }
 
 pub(super) fn global_data() -> io::Result<()> {

@@ -1,4 +1,5 @@
-//! The limit on locked memory, which kernels before 5.11 charge BPF objects to.
+//! The limit on locked memory, which kernels before 5.11 charge BPF objects to, and that on open
+//! descriptors.
 
 use rustix::io;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -23,4 +24,20 @@ pub fn raise_memlock() -> io::Result<()> {
             maximum,
         },
     )
+}
+
+/// Raises `RLIMIT_NOFILE`, the number of open descriptors, to `wanted` where it is less; beyond the hard
+/// limit where that is allowed.
+///
+/// # Errors
+/// The kernel's, from setrlimit(2).
+#[cfg(feature = "full")]
+pub fn raise_files(wanted: u64) -> io::Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= wanted) {
+        return Ok(());
+    }
+    let maximum = limit.maximum.map(|maximum| maximum.max(wanted));
+    let current = Some(wanted);
+    setrlimit(Resource::Nofile, Rlimit { current, maximum })
 }

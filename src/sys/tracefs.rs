@@ -1,7 +1,7 @@
 //! Tracefs: where it is mounted, the ids and formats of tracepoints, and probes made by writing
-//! to `kprobe_events`.
+//! to `kprobe_events` and `uprobe_events`.
 //!
-//! Source: the kernel's `Documentation/trace/kprobetrace.rst` and `Documentation/trace/events.rst`.
+//! Source: the kernel's `Documentation/trace/kprobetrace.rst`, `uprobetracer.rst` and `events.rst`.
 
 use super::file;
 use rustix::fs::{Mode, OFlags};
@@ -21,7 +21,28 @@ pub struct Tracefs {
     root: String,
 }
 
-/// What a kprobe is hit by.
+/// Whose code is probed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Space {
+    /// The kernel's.
+    Kernel,
+    /// That of programs and libraries.
+    #[cfg(feature = "full")]
+    User,
+}
+
+impl Space {
+    /// The file that probes are made by.
+    fn events(self) -> &'static str {
+        match self {
+            Space::Kernel => "kprobe_events",
+            #[cfg(feature = "full")]
+            Space::User => "uprobe_events",
+        }
+    }
+}
+
+/// What a probe is hit by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Probe {
     /// The function is entered, or its instruction at some offset is reached.
@@ -138,10 +159,11 @@ impl Tracefs {
         })
     }
 
-    /// Whether this kernel makes kprobes by `kprobe_events`.
+    /// Whether this kernel makes such probes by writing to a file.
     #[must_use]
-    pub fn has_kprobe_events(&self) -> bool {
-        rustix::fs::access(self.path(&["kprobe_events"]), rustix::fs::Access::EXISTS).is_ok()
+    pub fn has_events(&self, space: Space) -> bool {
+        let path = self.path(&[space.events()]);
+        rustix::fs::access(path, rustix::fs::Access::EXISTS).is_ok()
     }
 
     /// Makes a probe `GROUP/event` on a function, `offset` bytes behind its start.
@@ -156,41 +178,72 @@ impl Tracefs {
         offset: u64,
         probe: Probe,
     ) -> io::Result<()> {
-        if !is_event_name(event) || !is_symbol_name(function) {
+        if !is_symbol_name(function) {
             return Err(Errno::INVAL);
         }
-        let letter = match probe {
-            Probe::Entry => "p",
-            Probe::Return => "r",
-        };
-        let mut line = [letter, ":", GROUP, "/", event, " ", function].concat();
+        let mut place = function.to_owned();
         if offset != 0 {
-            line.push('+');
-            line.push_str(&offset.to_string());
+            place.push('+');
+            place.push_str(&offset.to_string());
         }
-        self.write_kprobe_events(&line)
+        self.add(Space::Kernel, event, &place, probe)
     }
 
-    /// Removes a probe that `add_kprobe` made.
+    /// Makes a probe `GROUP/event` on byte `offset` of a file.
     ///
     /// # Errors
-    /// The kernel's: `EBUSY` while a perf event still holds it, `ENOENT` where it is gone.
-    pub fn remove_kprobe(&self, event: &str) -> io::Result<()> {
+    /// The kernel's: `ENOENT` where there is no such file, `EINVAL` where it is no regular one, where
+    /// the offset is none of its, or where there are blanks in its name, which can't be written there;
+    /// `EEXIST` where the event exists.
+    #[cfg(feature = "full")]
+    pub fn add_uprobe(&self, event: &str, path: &str, offset: u64, probe: Probe) -> io::Result<()> {
+        if path.is_empty() || path.bytes().any(|b| b.is_ascii_whitespace() || b == 0) {
+            return Err(Errno::INVAL);
+        }
+        let place = format!("{path}:{offset:#x}");
+        self.add(Space::User, event, &place, probe)
+    }
+
+    fn add(&self, space: Space, event: &str, place: &str, probe: Probe) -> io::Result<()> {
         if !is_event_name(event) {
             return Err(Errno::INVAL);
         }
-        self.write_kprobe_events(&["-:", GROUP, "/", event].concat())
+        let letter = match probe {
+            Probe::Entry => "p:",
+            Probe::Return => "r:",
+        };
+        self.write(space, &[letter, GROUP, "/", event, " ", place].concat())
     }
 
-    fn write_kprobe_events(&self, line: &str) -> io::Result<()> {
+    /// Removes a probe that was made here.
+    ///
+    /// # Errors
+    /// The kernel's: `EBUSY` while a perf event still holds it, `ENOENT` where it is gone.
+    pub fn remove(&self, space: Space, event: &str) -> io::Result<()> {
+        if !is_event_name(event) {
+            return Err(Errno::INVAL);
+        }
+        self.write(space, &["-:", GROUP, "/", event].concat())
+    }
+
+    fn write(&self, space: Space, line: &str) -> io::Result<()> {
         // Without O_APPEND the kernel would first remove every probe of everybody.
         let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CLOEXEC;
-        let file = rustix::fs::open(self.path(&["kprobe_events"]), flags, Mode::empty())?;
+        let file = rustix::fs::open(self.path(&[space.events()]), flags, Mode::empty())?;
         let written = rustix::io::write(&file, [line, "\n"].concat().as_bytes())?;
         if written == line.len() + 1 {
             return Ok(());
         }
         Err(Errno::IO)
+    }
+
+    /// Hands each line of one of its files to `line`, until it answers `false`.
+    ///
+    /// # Errors
+    /// The kernel's: `ENOENT` where this kernel has no such file.
+    #[cfg(feature = "full")]
+    pub fn for_each_line(&self, name: &str, line: &mut dyn FnMut(&[u8]) -> bool) -> io::Result<()> {
+        file::for_each_line(&file::open(self.path(&[name]))?, line)
     }
 }
 

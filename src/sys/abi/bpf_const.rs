@@ -273,6 +273,12 @@ kernel_constants! { u32:
     BPF_F_TEST_REG_INVARIANTS = 1 << 7,
 }
 
+// Flags of BPF_LINK_CREATE for many functions.
+kernel_constants! { u32:
+    BPF_F_KPROBE_MULTI_RETURN = 1 << 0,
+    BPF_F_UPROBE_MULTI_RETURN = 1 << 0,
+}
+
 // Flags of BPF_PROG_TEST_RUN.
 kernel_constants! { u32:
     BPF_F_TEST_RUN_ON_CPU = 1 << 0,

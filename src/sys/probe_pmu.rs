@@ -1,47 +1,48 @@
-//! The kprobe PMU (4.17): a kprobe by perf_event_open(2), gone when its descriptor is closed.
+//! The kprobe and uprobe PMUs (4.17): a probe by perf_event_open(2), gone when its descriptor is
+//! closed.
 //!
-//! Source: the kernel's `kernel/events/core.c` (perf_kprobe) and its folder in sysfs.
+//! Source: the kernel's `kernel/events/core.c` (perf_kprobe, perf_uprobe) and their folders in sysfs.
 
 use super::abi::PerfEventAttr;
-use super::tracefs::Probe;
+use super::perf::Scope;
+use super::tracefs::{Probe, Space};
 use super::{file, perf};
 use rustix::fd::OwnedFd;
 use rustix::io;
 use std::ffi::CStr;
 
-const TYPE: &str = "/sys/bus/event_source/devices/kprobe/type";
-const RETPROBE: &str = "/sys/bus/event_source/devices/kprobe/format/retprobe";
-
-/// The kprobe PMU as sysfs describes it.
-pub struct KprobePmu {
+/// The PMU of one kind of probe as sysfs describes it.
+pub struct ProbePmu {
     number: u32,
     /// The bit of `config` that asks for the return of the function.
     return_bit: u32,
 }
 
-impl KprobePmu {
+impl ProbePmu {
     /// Reads its description; `None` where this kernel has none.
     #[must_use]
-    pub fn find() -> Option<Self> {
-        let number = file::read_number(TYPE).ok()?;
-        Some(KprobePmu {
+    pub fn find(space: Space) -> Option<Self> {
+        let number = file::read_number(&path(space, "type")).ok()?;
+        Some(ProbePmu {
             number: u32::try_from(number).ok()?,
-            return_bit: return_bit().unwrap_or(0),
+            return_bit: return_bit(space).unwrap_or(0),
         })
     }
 
-    /// Opens a probe on a function, `offset` bytes behind its start, as an event on one CPU: it is
-    /// hit on all CPUs, but has to live on one.
+    /// Opens a probe: on a kernel function, `offset` bytes behind its start, or on byte `offset` of a
+    /// file. On one CPU it is hit on all, but has to live on one; a probe of a file may be that of a
+    /// single process.
     ///
     /// # Errors
     /// The kernel's: `ENOENT` or `EINVAL` where it has no such function, by version and kind;
-    /// `EADDRNOTAVAIL` where it has more than one (6.6); `ENODEV` where the CPU is offline.
+    /// `EADDRNOTAVAIL` where it has more than one (6.6); `ENODEV` where the CPU is offline; `ENOENT` and
+    /// others where the file can't be found; `EINVAL` where the offset is none of its.
     pub fn open(
         &self,
-        function: &CStr,
+        target: &CStr,
         offset: u64,
         probe: Probe,
-        cpu: u32,
+        scope: Scope,
     ) -> io::Result<OwnedFd> {
         let config = match probe {
             Probe::Entry => 0,
@@ -50,28 +51,36 @@ impl KprobePmu {
         let attr = PerfEventAttr {
             event_type: self.number,
             config,
-            config1: function.as_ptr() as u64,
+            config1: target.as_ptr() as u64,
             config2: offset,
             ..PerfEventAttr::default()
         };
-        // Safety: this PMU reads a string at config1, which ends with a zero and is borrowed for
+        // Safety: these PMUs read a string at config1, which ends with a zero and is borrowed for
         // the call.
-        unsafe { perf::open(&attr, cpu) }
+        unsafe { perf::open(&attr, scope) }
     }
 }
 
-/// Whether this kernel has the PMU.
+/// Whether this kernel has the PMU of kprobes.
 ///
 /// # Errors
 /// The kernel's: `ENOENT` where it has none.
 pub(super) fn look() -> io::Result<()> {
-    rustix::fs::access(TYPE, rustix::fs::Access::EXISTS)
+    rustix::fs::access(path(Space::Kernel, "type"), rustix::fs::Access::EXISTS)
 }
 
-/// From `config:0`.
-fn return_bit() -> Option<u32> {
+fn path(space: Space, file: &str) -> String {
+    let name = match space {
+        Space::Kernel => "kprobe/",
+        #[cfg(feature = "full")]
+        Space::User => "uprobe/",
+    };
+    ["/sys/bus/event_source/devices/", name, file].concat()
+}
+
+fn return_bit(space: Space) -> Option<u32> {
     let mut buffer = [0; 32];
-    let format = file::read(RETPROBE, &mut buffer).ok()?;
+    let format = file::read(&path(space, "format/retprobe"), &mut buffer).ok()?;
     parse_return_bit(format)
 }
 
