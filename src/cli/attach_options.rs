@@ -1,13 +1,16 @@
-//! The options that say where programs attach, which `run` and `load` share. They may stand anywhere
+//! The options that say where and how programs attach, which `run` and `load` share. They may stand anywhere
 //! behind the command.
 
+use std::num::NonZeroU32;
+
+use btfly::attach::{Missing, Sample, Wishes};
 use btfly::object::{Object, ObjectError};
 
 use super::Failure;
 
 /// What the help of these commands says of them.
 pub const HELP: &str = "
-Where programs attach:
+Where and how programs attach:
   --type PROG=SECTION  make a program what its section would make it if it were called so
   --attach PROG=PLACE  attach a program there instead of where its section says; a PLACE is what
                        stands behind the slash: do_exit for kprobe and fentry, CATEGORY/NAME for
@@ -15,6 +18,13 @@ Where programs attach:
                        freplace, task or bpf_map_elem:MAP for iter
   --iface NAME         the network interface of XDP programs
   --cgroup FOLDER      the cgroup (version 2) of programs for cgroups
+  --sample WHEN        when perf_event programs run, on each CPU that is online: 99hz, or by what is
+                       counted, COUNTER:N or COUNTER:Nhz, such as cycles:1000000, page-faults:1,
+                       cpu-clock:NANOSECONDS
+  --cookie PROG=N      the number that bpf_get_attach_cookie gives a program
+  --pid PID            uprobes are those of this process; of all unless given
+  --skip-missing       pass over each program whose function, tracepoint or file is not there, and
+                       say so; at least one must be attached
 ";
 
 /// The options, as they were given.
@@ -24,6 +34,7 @@ pub struct AttachOptions<'p> {
     places: Vec<(&'p str, &'p str)>,
     interface: Option<&'p str>,
     cgroup: Option<&'p str>,
+    wishes: Wishes,
 }
 
 impl<'p> AttachOptions<'p> {
@@ -51,6 +62,10 @@ impl<'p> AttachOptions<'p> {
                 "--attach" => options.places.push(pair(name, value()?)?),
                 "--iface" => options.interface = Some(value()?),
                 "--cgroup" => options.cgroup = Some(value()?),
+                "--sample" => options.wishes.sample = Some(sample(value()?)?),
+                "--cookie" => options.wishes.cookies.push(cookie(value()?)?),
+                "--pid" => options.wishes.process = Some(process(value()?)?),
+                "--skip-missing" => options.wishes.missing = Missing::Skip,
                 _ => kept.push(arg),
             }
         }
@@ -78,8 +93,49 @@ impl<'p> AttachOptions<'p> {
             let told = object.set_cgroup(folder);
             told.map_err(|error| refused("--cgroup", &error))?;
         }
-        Ok(())
+        check_cookies(&self.wishes, object)
     }
+
+    /// What is asked for beside places.
+    pub fn wishes(&self) -> &Wishes {
+        &self.wishes
+    }
+}
+
+/// Whether the programs that are named are there.
+fn check_cookies(wishes: &Wishes, object: &Object<'_>) -> Result<(), Failure> {
+    for (name, cookie) in &wishes.cookies {
+        if !object.programs.iter().any(|p| p.name == name) {
+            let known: Vec<&str> = object.programs.iter().map(|p| p.name).collect();
+            let what = format!("--cookie {name}={cookie}: the object has no such program");
+            return Err(
+                Failure::usage(what).with_hint(format!("its programs are {}", known.join(", ")))
+            );
+        }
+    }
+    Ok(())
+}
+
+fn sample(text: &str) -> Result<Sample, Failure> {
+    Sample::parse(text).map_err(|why| Failure::usage(format!("--sample {text}: {why}")))
+}
+
+fn cookie(text: &str) -> Result<(String, u64), Failure> {
+    let parsed = text.split_once('=').and_then(|(program, number)| {
+        let number = match number.strip_prefix("0x") {
+            Some(hex) => u64::from_str_radix(hex, 16).ok()?,
+            None => number.parse().ok()?,
+        };
+        Some((program.to_owned(), number))
+    });
+    parsed.ok_or_else(|| Failure::usage(format!("--cookie {text}: it is written PROG=NUMBER")))
+}
+
+fn process(text: &str) -> Result<NonZeroU32, Failure> {
+    let number = text.parse().ok().filter(|pid| i32::try_from(*pid).is_ok());
+    number
+        .and_then(NonZeroU32::new)
+        .ok_or_else(|| Failure::usage(format!("--pid {text}: it is no process number")))
 }
 
 fn pair<'p>(option: &str, text: &'p str) -> Result<(&'p str, &'p str), Failure> {
@@ -112,6 +168,13 @@ mod tests {
             "a",
             "--iface",
             "lo",
+            "--cookie",
+            "a=7",
+            "--cookie=b=0x10",
+            "--sample=99hz",
+            "--pid",
+            "42",
+            "--skip-missing",
             "--",
             "--iface",
         ];
@@ -120,6 +183,12 @@ mod tests {
         assert_eq!(options.sections, [("a", "kprobe/x")]);
         assert_eq!(options.places, [("b", "c/d=e")]);
         assert_eq!((options.interface, options.cgroup), (Some("lo"), None));
+        let wishes = options.wishes();
+        let cookies = ["a", "b", "c"].map(|program| wishes.cookie(program));
+        assert_eq!(cookies, [7, 16, 0]);
+        assert_eq!(wishes.sample, Sample::parse("99hz").ok());
+        assert_eq!(wishes.process.map(NonZeroU32::get), Some(42));
+        assert_eq!(wishes.missing, Missing::Skip);
     }
 
     #[test]
@@ -129,6 +198,12 @@ mod tests {
             &["--type", "kprobe/x"],
             &["--attach", "=x"],
             &["--iface"],
+            &["--cookie", "a"],
+            &["--cookie", "a=x"],
+            &["--sample", "often"],
+            &["--pid", "0"],
+            &["--pid", "-1"],
+            &["--pid", "4294967295"],
         ] {
             let error = AttachOptions::take(args).unwrap_err();
             assert_eq!(error.class, super::super::Class::Usage, "{args:?}");

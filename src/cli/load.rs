@@ -93,6 +93,7 @@ fn try_all(
         choose: &choose,
         prepare,
         maps,
+        ..session::Plan::default()
     };
     let loaded = session::load_object(object, common, kernel, &plan)?;
     prepare(&loaded)?;
@@ -147,6 +148,7 @@ fn try_each(
             choose: &choose,
             prepare,
             maps: maps.clone(),
+            ..session::Plan::default()
         };
         let loaded = session::load_object(object, common, kernel, &plan);
         let verdict = loaded.and_then(|loaded| prepare(&loaded));

@@ -79,6 +79,8 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
             prepare: &prepare,
             #[cfg(feature = "full")]
             maps,
+            #[cfg(feature = "full")]
+            wishes: hooks.wishes().clone(),
         },
         &mut events,
     )

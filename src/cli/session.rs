@@ -40,6 +40,9 @@ pub struct Plan<'p> {
     /// What the user says of its maps.
     #[cfg(feature = "full")]
     pub maps: super::maps::Maps<'p>,
+    /// How programs are attached.
+    #[cfg(feature = "full")]
+    pub wishes: btfly::attach::Wishes,
 }
 
 impl Default for Plan<'_> {
@@ -49,6 +52,8 @@ impl Default for Plan<'_> {
             prepare: &|_| Ok(()),
             #[cfg(feature = "full")]
             maps: super::maps::Maps::default(),
+            #[cfg(feature = "full")]
+            wishes: btfly::attach::Wishes::NONE,
         }
     }
 }
@@ -79,7 +84,11 @@ pub fn run(
     // A file can't be watched, and never goes away.
     let _ = poller.watch_closing(stdio::output(), OUTPUT);
 
-    let attached = loaded.attach_by(&Attacher::new(&kernel.features))?;
+    #[cfg(feature = "full")]
+    let attacher = Attacher::with(&kernel.features, &plan.wishes);
+    #[cfg(not(feature = "full"))]
+    let attacher = Attacher::new(&kernel.features);
+    let attached = loaded.attach_by(&attacher)?;
     #[cfg(feature = "full")]
     for note in &attached.notes {
         say(format_args!("btfly: {note}\n"));
