@@ -33,6 +33,10 @@ mod maps;
 mod modules;
 #[path = "vm/pins.rs"]
 mod pins;
+#[path = "vm/probed.rs"]
+mod probed;
+#[path = "vm/probes.rs"]
+mod probes;
 #[path = "vm/program.rs"]
 mod program;
 #[path = "vm/relocate.rs"]

@@ -1,4 +1,4 @@
-//! What a loader may leave in the kernel: programs, maps, BTF objects, links, kprobe events.
+//! What a loader may leave in the kernel: programs, maps, BTF objects, links, events of probes.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,7 +18,7 @@ pub struct Snapshot {
     pub maps: BTreeSet<u32>,
     pub btfs: BTreeSet<u32>,
     pub links: BTreeSet<u32>,
-    /// Lines of kprobe_events.
+    /// Lines of kprobe_events and uprobe_events.
     pub events: BTreeSet<String>,
     /// Probed places of the kernel, without their addresses.
     pub kprobes: BTreeSet<String>,
@@ -31,7 +31,8 @@ impl Snapshot {
             maps: ids(BPF_MAP_GET_NEXT_ID),
             btfs: ids(BPF_BTF_GET_NEXT_ID),
             links: ids(BPF_LINK_GET_NEXT_ID),
-            events: lines("/sys/kernel/tracing/kprobe_events", 0),
+            events: &lines("/sys/kernel/tracing/kprobe_events", 0)
+                | &lines("/sys/kernel/tracing/uprobe_events", 0),
             kprobes: lines("/sys/kernel/debug/kprobes/list", 1),
         }
     }
