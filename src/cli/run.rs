@@ -2,7 +2,7 @@
 
 use btfly::btf::{Btf, Kind, TypeId, Types};
 use btfly::load::Loaded;
-use btfly::object::{MapSpec, Object, Program};
+use btfly::object::{MapSpec, Object, ObjectError, Program};
 use btfly::sys::abi::{BPF_MAP_TYPE_PERF_EVENT_ARRAY, BPF_MAP_TYPE_RINGBUF};
 use btfly::value::{Plan, push_hex};
 
@@ -57,6 +57,9 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
     };
     let (name, bytes) = objects::read(&run.objects)?;
     let mut object = loading::parse_object(&name, &bytes)?;
+    if object.programs.is_empty() {
+        return Err(Failure::from(ObjectError::NoProgram).of_file(&name));
+    }
     #[cfg(feature = "full")]
     hooks.apply(&mut object)?;
     loading::set_globals(&mut object, &run.set)?;

@@ -57,7 +57,8 @@ pub(super) fn object(bytes: &[u8]) -> Result<Object<'_>, ObjectError> {
             code.references = references;
         }
     }
-    if object.programs.is_empty() {
+    // Maps, or functions for other objects, can be all that there is.
+    if object.programs.is_empty() && object.code.is_empty() && object.maps.is_empty() {
         return Err(ObjectError::NoProgram);
     }
     Ok(object)
