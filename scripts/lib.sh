@@ -14,7 +14,8 @@ export BTFLY_TOP BTFLY_CACHE BTFLY_TOOLCHAIN ARM64_TARGET HOST_TARGET
 # What the project needs from Debian: the VM (qemu, cpio), the BPF compiler (clang, llvm and
 # the headers), and a host linker for Cargo's build scripts and macros.
 DEBIAN_PACKAGES=(qemu-system-arm cpio xz-utils clang-19 llvm-19 libbpf-dev linux-libc-dev
-  gcc libc6-dev libelf-dev zlib1g-dev debian-archive-keyring util-linux)
+  gcc libc6-dev libelf-dev zlib1g-dev debian-archive-keyring util-linux lld-19 bpftool
+  clang-14 clang-16 gcc-bpf)
 
 say() { printf '%s\n' "btfly: $*" >&2; }
 die() { printf '%s\n' "btfly: error: $*" >&2; exit 1; }
@@ -212,4 +213,16 @@ make_tree() {
     echo "$package $version" >>"$tree.new/versions"
   done
   mv "$tree.new" "$tree"
+}
+
+# ---------------------------------------------------------------- other people's compilers
+
+# Compiles a source by each BPF compiler of Debian's, as a folder of objects named after them.
+compile_by_each() { # SOURCE FOLDER
+  local version
+  mkdir -p "$2"
+  for version in 14 16 19; do
+    "clang-$version" -target bpf -O2 -g -Wall -Werror -c "$1" -o "$2/clang-$version.bpf.o"
+  done
+  bpf-gcc -O2 -gbtf -Wall -Werror -c "$1" -o "$2/gcc.bpf.o"
 }

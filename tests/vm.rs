@@ -11,6 +11,8 @@ mod board;
 mod bpftool;
 #[path = "vm/built_in.rs"]
 mod built_in;
+#[path = "vm/compilers.rs"]
+mod compilers;
 #[path = "vm/differential.rs"]
 mod differential;
 #[path = "vm/doctor.rs"]
