@@ -1,12 +1,13 @@
 //! Loads objects by bpftool and by btfly, and compares: for `scripts/qemu-arm64/parity`, in its VM.
 //!
-//! `parity FOLDER…` takes each object of the folders, in order. It starts `bpftool prog loadall`, then itself with
+//! `parity [--failures] FOLDER…` takes each object of the folders, in order. It starts `bpftool prog loadall`, then itself with
 //! `--load`, each with a limit on its time, and compares what both say and the instructions that both leave in the
 //! kernel. Where one of them does not load an object whole, each program is loaded alone. It prints one line for
 //! each object and each program that was loaded alone:
 //!
 //! `row OBJECT PROGRAM THEIRS OURS INSTRUCTIONS | REASONS`, where PROGRAM is `*` for the whole, THEIRS and OURS
-//! are `ok`, `fail`, `time` or `dead`, and INSTRUCTIONS are `same`, `differ` or `-`.
+//! are `ok`, `fail`, `time` or `dead`, and INSTRUCTIONS are `same`, `differ` or `-`. With `--failures` bpftool is
+//! asked about nothing but what btfly does not load; the other rows say `?` for THEIRS.
 
 #[path = "parity/listing.rs"]
 mod listing;
@@ -45,6 +46,16 @@ struct Verdict {
     programs: Programs,
 }
 
+impl Verdict {
+    fn not_asked() -> Verdict {
+        Verdict {
+            word: "?",
+            reason: String::new(),
+            programs: Programs::new(),
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
@@ -53,15 +64,25 @@ fn main() -> ExitCode {
             eprintln!("usage: parity FOLDER...");
             ExitCode::from(1)
         }
-        ref folders => {
-            for folder in folders {
-                for object in objects(Path::new(folder)) {
-                    compare(&object);
-                }
-            }
-            ExitCode::SUCCESS
+        ["--failures", ref folders @ ..] => compare_all(folders, Asked::OfFailures),
+        ref folders => compare_all(folders, Asked::OfAll),
+    }
+}
+
+/// What bpftool is asked about.
+#[derive(Clone, Copy, PartialEq)]
+enum Asked {
+    OfAll,
+    OfFailures,
+}
+
+fn compare_all(folders: &[&str], asked: Asked) -> ExitCode {
+    for folder in folders {
+        for object in objects(Path::new(folder)) {
+            compare(&object, asked);
         }
     }
+    ExitCode::SUCCESS
 }
 
 /// The objects of a folder, in order.
@@ -287,7 +308,7 @@ fn row(object: &Path, program: &str, theirs: &Verdict, ours: &Verdict) {
     };
     let mut reasons: Vec<String> = Vec::new();
     for (side, verdict) in [("libbpf", theirs), ("btfly", ours)] {
-        if verdict.word != "ok" {
+        if !matches!(verdict.word, "ok" | "?") {
             reasons.push(format!("{side}: {}", verdict.reason));
         }
     }
@@ -307,18 +328,21 @@ fn row(object: &Path, program: &str, theirs: &Verdict, ours: &Verdict) {
     );
 }
 
-fn compare(object: &Path) {
-    let theirs = bpftool(object);
-    let ours = ours_clean(object, None);
-    row(object, "*", &theirs, &ours);
-    if theirs.word == "ok" && ours.word == "ok" {
-        return;
-    }
-    let names = names(object);
-    for name in &names {
-        let theirs = libbpf(object, name);
-        let ours = ours_clean(object, Some(name));
-        row(object, name, &theirs, &ours);
+fn compare(object: &Path, asked: Asked) {
+    let both = |program: Option<&str>| {
+        let ours = ours_clean(object, program);
+        let theirs = match (program, ours.word) {
+            (_, "ok") if asked == Asked::OfFailures => Verdict::not_asked(),
+            (None, _) => bpftool(object),
+            (Some(program), _) => libbpf(object, program),
+        };
+        row(object, program.unwrap_or("*"), &theirs, &ours);
+        theirs.word != "fail" && ours.word == "ok"
+    };
+    if !both(None) {
+        for name in names(object) {
+            both(Some(&name));
+        }
     }
 }
 
