@@ -47,6 +47,8 @@ mod relocate;
 mod run;
 #[path = "vm/sandbox.rs"]
 mod sandbox;
+#[path = "vm/shapes.rs"]
+mod shapes;
 #[path = "vm/stop.rs"]
 mod stop;
 #[path = "vm/table.rs"]
