@@ -27,6 +27,8 @@ mod features;
 mod join;
 #[path = "vm/left.rs"]
 mod left;
+#[path = "vm/links.rs"]
+mod links;
 #[path = "vm/load.rs"]
 mod load;
 #[path = "vm/maps.rs"]
