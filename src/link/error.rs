@@ -37,6 +37,25 @@ pub enum LinkError {
         /// The program.
         program: String,
     },
+    /// Global data that a kernel does not have, and no stack left to do without.
+    #[error(
+        "program {program}: {function} uses {variables}, and this kernel has no global data (Linux 5.2), \
+         nor has its stack room for the addresses"
+    )]
+    NoRoom {
+        /// The program.
+        program: String,
+        /// The function that uses it.
+        function: String,
+        /// The variables, joined.
+        variables: String,
+    },
+    /// A jump that its sixteen bits can't hold, after instructions were put in.
+    #[error("program {program}: too large for what this kernel needs: a jump gets too far")]
+    TooFar {
+        /// The program.
+        program: String,
+    },
     /// The object and its sections do not belong together.
     #[error("a function is not where the object says")]
     Lost,

@@ -8,11 +8,19 @@
 mod error;
 #[cfg_attr(not(feature = "full"), path = "no_externs.rs")]
 mod externs;
+mod flow;
+mod fold;
+mod insert;
+mod lookup;
 mod records;
+#[cfg(test)]
+mod tests;
 
 pub use error::LinkError;
 #[cfg(feature = "full")]
 pub use externs::{POISON_KFUNC, POISON_MAP};
+pub use fold::fold;
+pub use lookup::look_up;
 
 pub use records::{FUNC_RECORD, LINE_RECORD};
 
@@ -35,6 +43,8 @@ pub struct Linked {
     pub func_info: Vec<u8>,
     /// `bpf_line_info` records of [`LINE_RECORD`] bytes.
     pub line_info: Vec<u8>,
+    /// Slots that the object does not have, in order: what old kernels need.
+    pub inserted: Vec<usize>,
 }
 
 /// A sixteen-byte load that wants a map.
@@ -65,10 +75,12 @@ impl Linked {
         let after = self.functions.partition_point(|(_, start)| *start <= insn);
         let (function, start) = *self.functions.get(after.checked_sub(1)?)?;
         let of = object.functions.get(function)?;
+        let inserted = |at: usize| self.inserted.partition_point(|inserted| *inserted < at);
+        let added = inserted(insn) - inserted(start);
         Some(Origin {
             function,
             code: of.code,
-            slot: of.start + (insn - start),
+            slot: of.start + (insn - start - added),
         })
     }
 }

@@ -10,6 +10,7 @@ mod kconfig;
 mod map;
 #[cfg(feature = "full")]
 mod named;
+mod old;
 mod program;
 mod relocations;
 #[cfg(feature = "full")]
@@ -124,9 +125,10 @@ pub fn load<'a>(
         pin_folder: options.pin_folder,
     };
     let maps = making.all()?;
+    let old = old::Old::new(object, kernel)?;
     let choose = options.choose;
     let programs = |relocated: &relocations::Relocated| {
-        let loader = program::Loader::new(object, relocated, btf.as_ref(), &maps, &memlock)?;
+        let loader = program::Loader::new(object, relocated, &old, btf.as_ref(), &maps, &memlock)?;
         let chosen = object.programs.iter().filter(|p| choose(p));
         chosen
             .map(|program| loader.load(program))

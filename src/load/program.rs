@@ -5,6 +5,7 @@ use std::ffi::CString;
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::io::Errno;
 
+use super::old::{Old, read_by_first_helpers};
 use super::relocations::Relocated;
 use super::verifier::{self, Refusal};
 use super::{LoadError, LoadedMap, Memlock, map::kernel_name};
@@ -33,6 +34,7 @@ pub struct LoadedProgram<'a> {
 pub(super) struct Loader<'l, 'a> {
     object: &'l Object<'a>,
     relocated: &'l Relocated,
+    old: &'l Old,
     btf: Option<&'l OwnedFd>,
     maps: &'l [LoadedMap],
     memlock: &'l Memlock<'l>,
@@ -44,6 +46,7 @@ impl<'l, 'a> Loader<'l, 'a> {
     pub fn new(
         object: &'l Object<'a>,
         relocated: &'l Relocated,
+        old: &'l Old,
         btf: Option<&'l OwnedFd>,
         maps: &'l [LoadedMap],
         memlock: &'l Memlock<'l>,
@@ -51,6 +54,7 @@ impl<'l, 'a> Loader<'l, 'a> {
         Ok(Loader {
             object,
             relocated,
+            old,
             btf,
             maps,
             memlock,
@@ -60,7 +64,32 @@ impl<'l, 'a> Loader<'l, 'a> {
     }
 
     pub fn load(&self, program: &Program<'a>) -> Result<LoadedProgram<'a>, LoadError> {
-        let linked = link::link(self.object, &self.relocated.fitted, program)?;
+        let mut linked = link::link(self.object, &self.relocated.fitted, program)?;
+        if !self.relocated.by_kernel {
+            self.old.adapt(self.object, program, &mut linked)?;
+        }
+        if self.lacks(Feature::ProbeReadKernel) {
+            read_by_first_helpers(&mut linked);
+        }
+        self.load_linked(program, linked)
+    }
+
+    /// Whether the kernel is known not to have a feature. Nothing is probed.
+    fn lacks(&self, feature: Feature) -> bool {
+        self.memlock.features.known(feature) == Some(false)
+    }
+
+    /// Whether the kernel turns out not to have a feature of which nothing was known.
+    fn turns_out_to_lack(&self, feature: Feature) -> bool {
+        let features = self.memlock.features;
+        features.known(feature).is_none() && !features.has(feature)
+    }
+
+    fn load_linked(
+        &self,
+        program: &Program<'a>,
+        mut linked: Linked,
+    ) -> Result<LoadedProgram<'a>, LoadError> {
         let bytes = self.finish(&linked);
         let name = kernel_name(program.name);
         let core_relos = match self.relocated.by_kernel {
@@ -83,11 +112,14 @@ impl<'l, 'a> Loader<'l, 'a> {
             insns: &bytes,
             license: &self.license,
             kern_version: self.version,
-            name: &name,
+            name: match self.lacks(Feature::ObjectNames) {
+                true => "",
+                false => &name,
+            },
             btf: self
                 .btf
                 .map(AsFd::as_fd)
-                .filter(|_| !linked.func_info.is_empty()),
+                .filter(|_| !linked.func_info.is_empty() && !self.lacks(Feature::BtfFunc)),
             func_info: Records {
                 bytes: &linked.func_info,
                 record_size: FUNC_RECORD as u32,
@@ -109,7 +141,19 @@ impl<'l, 'a> Loader<'l, 'a> {
                 hook: program.hook,
                 fd,
             }),
-            Err(errno) => Err(self.refused(program, &linked, &load, errno)),
+            Err(Errno::TOOBIG) if self.turns_out_to_lack(Feature::ObjectNames) => {
+                self.load_linked(program, linked)
+            }
+            Err(errno) => {
+                let error = self.refused(program, &linked, &load, errno);
+                // Rather than ask every kernel, which most would say yes to.
+                if self.turns_out_to_lack(Feature::ProbeReadKernel)
+                    && read_by_first_helpers(&mut linked)
+                {
+                    return self.load_linked(program, linked);
+                }
+                Err(error)
+            }
         }
     }
 

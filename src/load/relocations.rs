@@ -52,6 +52,8 @@ pub(super) fn choose(
                 && kernel.has_types()
                 && (1..=FEW_ROOTS).contains(&roots)
                 && kernel.features.has(Feature::CoreRelocations)
+                // For tests: what is made up for moves instructions.
+                && !kernel.features.is_hidden(Feature::GlobalData)
         }
     };
     if !by_kernel {

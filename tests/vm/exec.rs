@@ -61,7 +61,7 @@ fn line_with(watch: &Watch, word: &str) -> String {
 }
 
 /// Starts programs right after the header and checks that each is seen.
-fn sees_all(watch: &Watch, count: usize) {
+pub fn sees_all(watch: &Watch, count: usize) {
     let mut started = Vec::new();
     for _ in 0..count {
         let tag = tag();

@@ -168,7 +168,7 @@ const KINDS: [(i64, bool); 8] = [
 ];
 
 /// Opens files and checks that every kind of program reports each time.
-fn every_kind_reports(options: &[&str]) {
+pub fn every_kind_reports(options: &[&str]) {
     const TIMES: usize = 10;
     let target = format!("target={}", process::id());
     let kinds = object("tests/kinds.bpf.o");
@@ -244,6 +244,11 @@ fn programs_can_be_chosen_by_name() {
 #[test]
 fn subprograms_and_globals_give_the_right_numbers() {
     on_board!();
+    subprograms_give_numbers(&[]);
+}
+
+/// Checks what subprog.bpf.o computes with these options.
+pub fn subprograms_give_numbers(options: &[&str]) {
     let subprog = object("tests/subprog.bpf.o");
     for (set, factor, step, greeting) in [
         (&[][..], 7, 100, "moin"),
@@ -261,7 +266,14 @@ fn subprograms_and_globals_give_the_right_numbers() {
             "hi",
         ),
     ] {
-        let watch = watch(&[&["run", &subprog, "--event", "results=result"], set].concat());
+        let watch = watch(
+            &[
+                &["run", &subprog, "--event", "results=result"],
+                set,
+                options,
+            ]
+            .concat(),
+        );
         let table = Table::new(&watch.header());
         let mut total = 0;
         for x in [1, 20, 300] {

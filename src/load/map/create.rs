@@ -61,10 +61,15 @@ impl Making<'_, '_> {
             map_extra: map.map_extra,
             ..bpf::MapCreate::default()
         };
-        if self.kernel.features.is_hidden(Feature::ObjectNames) {
+        let features = &self.kernel.features;
+        if features.known(Feature::ObjectNames) == Some(false) {
             create.name = "";
         }
         let mut made = self.memlock.retry(|| bpf::map_create(&create));
+        if made.is_err() && !create.name.is_empty() && !features.has(Feature::ObjectNames) {
+            create.name = "";
+            made = bpf::map_create(&create);
+        }
         if made.is_err() && create.btf.is_some() {
             // The kernel may know this type of map with plain sizes only.
             let plain = bpf::MapCreate {
@@ -83,6 +88,10 @@ impl Making<'_, '_> {
     }
 
     fn name_of(&self, map: &MapSpec<'_>) -> String {
+        if self.is_plain(map) {
+            // The dot came with global data.
+            return kernel_name(map.name).replace('.', "_");
+        }
         #[cfg(feature = "full")]
         if matches!(map.kind, MapKind::Data { .. }) {
             return super::names::data_name(self.name, map.name);
@@ -98,18 +107,27 @@ impl Making<'_, '_> {
         }
     }
 
-    fn data_flags(&self, _map: &MapSpec<'_>, kind: DataKind) -> u32 {
+    fn data_flags(&self, map: &MapSpec<'_>, kind: DataKind) -> u32 {
         #[cfg(feature = "full")]
-        let mapped = match self.is_mappable(_map) {
+        let mapped = match self.is_mappable(map) {
             true => abi::BPF_F_MMAPABLE,
             false => 0,
         };
         #[cfg(not(feature = "full"))]
         let mapped = 0;
         match kind {
-            DataKind::Rodata | DataKind::Kconfig => mapped | abi::BPF_F_RDONLY_PROG,
-            DataKind::Data | DataKind::Bss => mapped,
+            DataKind::Rodata | DataKind::Kconfig if !self.is_plain(map) => {
+                mapped | abi::BPF_F_RDONLY_PROG
+            }
+            _ => mapped,
         }
+    }
+
+    /// Whether the map of a data section is like any other: the kernel has no global data, and programs
+    /// look theirs up.
+    pub(super) fn is_plain(&self, map: &MapSpec<'_>) -> bool {
+        let is_data = matches!(map.kind, MapKind::Data { .. });
+        is_data && !self.kernel.features.has(Feature::GlobalData)
     }
 
     /// Whether user space can map a data section: the kernel can, and there is a variable in it that is

@@ -27,7 +27,7 @@ impl Making<'_, '_> {
         } else if !initial.is_empty() {
             bpf_map::map_update(fd, &key, initial, abi::BPF_ANY).map_err(failed)?;
         }
-        if matches!(kind, DataKind::Rodata | DataKind::Kconfig) {
+        if matches!(kind, DataKind::Rodata | DataKind::Kconfig) && !self.is_plain(map) {
             bpf::map_freeze(fd).map_err(failed)?;
         }
         Ok(())
