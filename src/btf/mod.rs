@@ -16,6 +16,8 @@ mod ksyms;
 mod load;
 mod names;
 mod record;
+#[cfg(feature = "full")]
+mod sanitise;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -34,4 +36,6 @@ pub use record::{
     Array, Enumerator, Header, IntEncoding, Kind, Linkage, Member, Param, SecInfo, Word,
     record_len, word,
 };
+#[cfg(feature = "full")]
+pub use sanitise::{Lacks, sanitise};
 pub use types::{MAX_CHAIN, Types};

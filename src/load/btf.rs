@@ -5,6 +5,8 @@ use rustix::io::Errno;
 
 use super::{LoadError, Memlock};
 use crate::btf::{DatasecFill, for_kernel};
+#[cfg(feature = "full")]
+use crate::btf::{Lacks, sanitise};
 use crate::object::{MapKind, Object};
 use crate::sys::Feature;
 use crate::sys::bpf::{self, Log};
@@ -32,7 +34,11 @@ pub(super) fn load(
         return without(None);
     }
     let bytes = for_kernel(btf, &fills(object))?;
-    match memlock.retry(|| bpf::btf_load(&bytes, None)) {
+    #[cfg(feature = "full")]
+    let (bytes, sent) = send(bytes, kernel, memlock)?;
+    #[cfg(not(feature = "full"))]
+    let sent = memlock.retry(|| bpf::btf_load(&bytes, None));
+    match sent {
         Ok(fd) => Ok(Loaded {
             fd: Some(fd),
             refusal: None,
@@ -43,6 +49,42 @@ pub(super) fn load(
         }),
         // A kernel that is older than a kind of record in it. Maps and programs do without.
         Err(errno) => without(Some(refusal(&bytes, errno))),
+    }
+}
+
+/// Loads BTF, without what the kernel is known not to know or, where it refuses, turns out not to. The
+/// bytes are those that were loaded last.
+#[cfg(feature = "full")]
+fn send(
+    mut bytes: Vec<u8>,
+    kernel: &Kernel,
+    memlock: &Memlock<'_>,
+) -> Result<(Vec<u8>, rustix::io::Result<OwnedFd>), LoadError> {
+    let features = &kernel.features;
+    let left_out = lacks(&|feature| features.known(feature) == Some(false));
+    if left_out != Lacks::default() {
+        bytes = sanitise(&bytes, left_out)?;
+    }
+    let mut sent = memlock.retry(|| bpf::btf_load(&bytes, None));
+    if !matches!(sent, Ok(_) | Err(Errno::PERM | Errno::ACCESS)) {
+        bytes = sanitise(&bytes, lacks(&|feature| !features.has(feature)))?;
+        sent = bpf::btf_load(&bytes, None);
+    }
+    Ok((bytes, sent))
+}
+
+/// What of BTF a kernel does not know that lacks these features.
+#[cfg(feature = "full")]
+fn lacks(lacking: &dyn Fn(Feature) -> bool) -> Lacks {
+    Lacks {
+        func: lacking(Feature::BtfFunc),
+        datasec: lacking(Feature::BtfDatasec),
+        global_func: lacking(Feature::BtfGlobalFunc),
+        float: lacking(Feature::BtfFloat),
+        decl_tag: lacking(Feature::BtfDeclTag),
+        type_tag: lacking(Feature::BtfTypeTag),
+        enum64: lacking(Feature::BtfEnum64),
+        section_names: lacking(Feature::BtfQmarkDatasec),
     }
 }
 
