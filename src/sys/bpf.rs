@@ -133,6 +133,12 @@ pub struct Log<'a> {
 /// # Errors
 /// The kernel's; `EINVAL` too where the name is longer than 15 bytes.
 pub fn map_create(map: &MapCreate<'_>) -> io::Result<OwnedFd> {
+    let mut attr = map_attr(map)?;
+    // Safety: the struct holds no address.
+    unsafe { call_for_fd(BPF_MAP_CREATE, &mut attr) }
+}
+
+fn map_attr(map: &MapCreate<'_>) -> io::Result<MapCreateAttr> {
     let mut attr = MapCreateAttr {
         map_type: map.map_type,
         key_size: map.key_size,
@@ -155,8 +161,7 @@ pub fn map_create(map: &MapCreate<'_>) -> io::Result<OwnedFd> {
         attr.btf_key_type_id = btf.key_type_id;
         attr.btf_value_type_id = btf.value_type_id;
     }
-    // Safety: the struct holds no address.
-    unsafe { call_for_fd(BPF_MAP_CREATE, &mut attr) }
+    Ok(attr)
 }
 
 /// Makes a map read-only for user space, for good (`BPF_MAP_FREEZE`, 5.2).
@@ -179,6 +184,21 @@ pub fn map_freeze(map: BorrowedFd<'_>) -> io::Result<()> {
 /// off, `EPERM` from capabilities or the memory limit; `EINVAL` too where the instructions are not
 /// whole or records don't fit their size.
 pub fn prog_load(prog: &ProgLoad<'_>, log: Option<Log<'_>>) -> io::Result<OwnedFd> {
+    let mut attr = prog_attr(prog, log)?;
+    let mut attempts = 1;
+    loop {
+        // Safety: every address is that of a slice or string borrowed for this call, with its
+        // length beside it; the license ends with a zero; the log is ours to write. Descriptors
+        // in `fd_array` are only read, and a bad index finds at worst whatever follows the slice
+        // in memory, which the kernel then refuses as a descriptor or faults on.
+        match unsafe { call_for_fd(BPF_PROG_LOAD, &mut attr) } {
+            Err(Errno::AGAIN) if attempts < LOAD_ATTEMPTS => attempts += 1,
+            other => return other,
+        }
+    }
+}
+
+fn prog_attr(prog: &ProgLoad<'_>, log: Option<Log<'_>>) -> io::Result<ProgLoadAttr> {
     if !prog.insns.len().is_multiple_of(8) {
         return Err(Errno::INVAL);
     }
@@ -213,17 +233,7 @@ pub fn prog_load(prog: &ProgLoad<'_>, log: Option<Log<'_>>) -> io::Result<OwnedF
         attr.log_size = length(log.buffer.len())?;
         attr.log_buf = log.buffer.as_mut_ptr() as u64;
     }
-    let mut attempts = 1;
-    loop {
-        // Safety: every address is that of a slice or string borrowed for this call, with its
-        // length beside it; the license ends with a zero; the log is ours to write. Descriptors
-        // in `fd_array` are only read, and a bad index finds at worst whatever follows the slice
-        // in memory, which the kernel then refuses as a descriptor or faults on.
-        match unsafe { call_for_fd(BPF_PROG_LOAD, &mut attr) } {
-            Err(Errno::AGAIN) if attempts < LOAD_ATTEMPTS => attempts += 1,
-            other => return other,
-        }
-    }
+    Ok(attr)
 }
 
 /// Runs a raw tracepoint program once on a CPU, without arguments (`BPF_PROG_TEST_RUN`, 5.10 for this
@@ -247,6 +257,12 @@ pub fn prog_run_on_cpu(prog: BorrowedFd<'_>, cpu: u32) -> io::Result<()> {
 /// # Errors
 /// The kernel's: `EINVAL` where it doesn't like the BTF, `ENOSPC` where the log was cut off.
 pub fn btf_load(btf: &[u8], log: Option<Log<'_>>) -> io::Result<OwnedFd> {
+    let mut attr = btf_attr(btf, log)?;
+    // Safety: both addresses are those of slices borrowed for this call, with their lengths.
+    unsafe { call_for_fd(BPF_BTF_LOAD, &mut attr) }
+}
+
+fn btf_attr(btf: &[u8], log: Option<Log<'_>>) -> io::Result<BtfLoadAttr> {
     let mut attr = BtfLoadAttr {
         btf: address(btf),
         btf_size: length(btf.len())?,
@@ -257,8 +273,7 @@ pub fn btf_load(btf: &[u8], log: Option<Log<'_>>) -> io::Result<OwnedFd> {
         attr.btf_log_size = length(log.buffer.len())?;
         attr.btf_log_buf = log.buffer.as_mut_ptr() as u64;
     }
-    // Safety: both addresses are those of slices borrowed for this call, with their lengths.
-    unsafe { call_for_fd(BPF_BTF_LOAD, &mut attr) }
+    Ok(attr)
 }
 
 /// Attaches a program to a raw tracepoint (`BPF_RAW_TRACEPOINT_OPEN`, 4.17); closing the descriptor
@@ -322,6 +337,70 @@ pub(super) fn link_create_perf_raw(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::bpf_call::used;
+
+    /// Bytes of each command's argument that Linux 4.19 knows: up to the types of a map's keys and
+    /// values, to the expected attach type of a program, to the level of the log of BTF.
+    const KNOWN_TO_4_19: [usize; 3] = [60, 72, 28];
+
+    #[test]
+    fn an_old_kernel_is_sent_nothing_that_it_does_not_know() {
+        let btf = rustix::stdio::stdin();
+        let map = map_attr(&MapCreate {
+            map_type: 1,
+            key_size: 4,
+            value_size: 8,
+            max_entries: 1,
+            name: "fifteen_letters",
+            btf: Some(MapBtf {
+                fd: btf,
+                key_type_id: 1,
+                value_type_id: 2,
+            }),
+            ..MapCreate::default()
+        });
+        let mut log = [0; 128];
+        let prog = ProgLoad {
+            prog_type: 2,
+            insns: &[0; 16],
+            license: c"GPL",
+            kern_version: 4 << 16 | 19 << 8,
+            name: "fifteen_letters",
+            expected_attach_type: Some(1),
+            // Without a BTF nobody asks for these.
+            func_info: Records {
+                bytes: &[1; 8],
+                record_size: 8,
+            },
+            line_info: Records {
+                bytes: &[1; 16],
+                record_size: 16,
+            },
+            ..ProgLoad::default()
+        };
+        let log = Log {
+            buffer: &mut log,
+            level: 1,
+        };
+        let prog = prog_attr(&prog, Some(log));
+        let mut log = [0; 128];
+        let log = Log {
+            buffer: &mut log,
+            level: 1,
+        };
+        let types = btf_attr(&[1; 24], Some(log));
+        let sizes = [
+            used(&map.unwrap()),
+            used(&prog.unwrap()),
+            used(&types.unwrap()),
+        ];
+        for (size, known) in sizes.into_iter().zip(KNOWN_TO_4_19) {
+            assert!(
+                (1..=known).contains(&size),
+                "{sizes:?} of {KNOWN_TO_4_19:?}"
+            );
+        }
+    }
 
     #[test]
     fn records_must_be_whole() {

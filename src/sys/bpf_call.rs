@@ -76,6 +76,13 @@ fn used_size(bytes: &[u8]) -> usize {
     used.next_multiple_of(4).min(bytes.len())
 }
 
+/// How much of an argument struct is passed.
+pub(super) fn used<A: Attr>(attr: &A) -> usize {
+    let start = std::ptr::from_ref(attr).cast::<u8>();
+    // Safety: an `Attr` may be read as bytes, and it lives in its reference.
+    used_size(unsafe { std::slice::from_raw_parts(start, size_of::<A>()) })
+}
+
 /// A name as the kernel stores it; what does not fit is the caller's mistake and `EINVAL`.
 pub(super) fn object_name(name: &str) -> io::Result<[u8; BPF_OBJ_NAME_LEN]> {
     let mut out = [0; BPF_OBJ_NAME_LEN];
@@ -90,10 +97,8 @@ pub(super) fn object_name(name: &str) -> io::Result<[u8; BPF_OBJ_NAME_LEN]> {
 /// Every address in the struct is valid for what `command` does with it, for as long as the call
 /// takes.
 pub(super) unsafe fn call<A: Attr>(command: u32, attr: &mut A) -> io::Result<u32> {
+    let size = used(attr);
     let start = std::ptr::from_mut(attr).cast::<u8>();
-    // Safety: an `Attr` may be read as bytes, and it lives in its reference.
-    let bytes = unsafe { std::slice::from_raw_parts(start, size_of::<A>()) };
-    let size = used_size(bytes);
     // Safety: the caller vouches for the addresses inside; the struct itself is whole and mutable,
     // whatever size is passed, so an answer that the kernel writes into it has room.
     unsafe { syscall(command, start, size) }

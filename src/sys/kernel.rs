@@ -73,12 +73,19 @@ pub fn machine() -> String {
 }
 
 /// The version that this kernel was built as, which is the one that it compares `kern_version`
-/// with: from the vDSO's note, else from Debian's words in uname's version field, else from the
-/// release. Distributions change the release, and Debian's says 5.10.0 for all of 5.10.
+/// with: from the vDSO's note, else from what Ubuntu says in a file of its own or Debian in uname's
+/// version field, else from the release. Distributions change the release: Debian's says 5.10.0 for
+/// all of 5.10.
 #[must_use]
 pub fn version() -> Option<Version> {
     if let Some(code) = super::vdso::version_code() {
         return Some(Version::from_code(code));
+    }
+    #[cfg(feature = "full")]
+    if let Ok(signature) = super::file::read("/proc/version_signature", &mut [0; 256])
+        && let Some(version) = ubuntu_version(&String::from_utf8_lossy(signature))
+    {
+        return Some(version);
     }
     let names = rustix::system::uname();
     let built = names.version().to_string_lossy();
@@ -94,6 +101,14 @@ pub fn version_code() -> u32 {
 /// From `#1 SMP Debian 5.10.223-1 (2024-08-10)`.
 fn debian_version(built: &str) -> Option<Version> {
     let mut words = built.split(' ').skip_while(|word| *word != "Debian");
+    Version::parse(words.nth(1)?)
+}
+
+/// From `Ubuntu 5.15.0-91.101-generic 5.15.131`.
+#[cfg(feature = "full")]
+fn ubuntu_version(signature: &str) -> Option<Version> {
+    let mut words = signature.split_whitespace();
+    words.next().filter(|word| *word == "Ubuntu")?;
     Version::parse(words.nth(1)?)
 }
 
@@ -191,6 +206,22 @@ mod tests {
         let version = debian_version(built).unwrap();
         assert_eq!(version.code(), (5 << 16) | (10 << 8) | 223);
         assert_eq!(debian_version("#1 SMP PREEMPT_DYNAMIC"), None);
+    }
+
+    #[cfg(feature = "full")]
+    #[test]
+    fn ubuntu_tells_the_version_in_a_file_of_its_own() {
+        let version = |signature| ubuntu_version(signature).map(|version| version.to_string());
+        let signature = "Ubuntu 5.15.0-91.101-generic 5.15.131\n";
+        assert_eq!(version(signature).as_deref(), Some("5.15.131"));
+        for other in [
+            "",
+            "Ubuntu",
+            "Ubuntu 5.15.0-91.101-generic",
+            "Mint 1 5.15.131",
+        ] {
+            assert_eq!(version(other), None, "{other:?}");
+        }
     }
 
     #[test]
