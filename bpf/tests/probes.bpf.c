@@ -108,3 +108,10 @@ int on_sample(void *ctx)
 {
 	return send(ctx, 12, 0);
 }
+
+/* A name without a pattern in it. */
+SEC("?kretprobe.multi/__arm64_sys_getppid")
+int on_one(struct user_pt_regs *ctx)
+{
+	return send(ctx, 13, ctx->regs[0]);
+}

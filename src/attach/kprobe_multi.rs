@@ -5,12 +5,14 @@
 //! ask, and not all that is listed there can be probed: those that can't are passed over.
 
 use super::glob;
+use super::kprobe::Failure;
 use super::link::Link;
 use super::{AttachError, Attacher, Probe, ProbeError, Prog};
 use crate::object::When;
 use crate::sys::abi::{BPF_TRACE_KPROBE_MULTI, BPF_TRACE_KPROBE_SESSION};
 use crate::sys::{Feature, bpf_multi, file, kallsyms, rlimit};
 use rustix::io::{self, Errno};
+use std::ffi::CString;
 
 /// Kprobes that are made one by one: each takes the kernel a while, and a descriptor.
 pub(super) const ONE_BY_ONE: usize = 1000;
@@ -64,21 +66,34 @@ impl Attacher<'_> {
         probe: Probe,
         subject: &str,
     ) -> Result<Link, AttachError> {
-        let refused = |errno| AttachError::refused(subject, errno);
+        let refused = |errno| match errno {
+            Errno::INVAL | Errno::OPNOTSUPP if attach_type == BPF_TRACE_KPROBE_SESSION => {
+                let subject = subject.to_owned();
+                ProbeError::NoSession { subject }.into()
+            }
+            _ => AttachError::refused(subject, errno),
+        };
+        if !glob::is_pattern(pattern) {
+            let name = CString::new(pattern).map_err(|_| refused(Errno::INVAL))?;
+            let (fd, cookie) = (prog.fd, prog.cookie);
+            return bpf_multi::link_create_kprobe_named(fd, attach_type, probe, &name, cookie)
+                .map(Link::bare)
+                .map_err(|errno| match errno {
+                    Errno::SRCH | Errno::NOENT => {
+                        AttachError::of_kprobe(Failure::Errno(Errno::NOENT), subject, pattern)
+                    }
+                    errno => refused(errno),
+                });
+        }
         let (addresses, searched) = self.addresses(pattern).map_err(refused)?;
         if addresses.is_empty() {
             return Err(no_match(subject, searched));
         }
         let cookies = cookies(prog, addresses.len());
         let fd = prog.fd;
-        match bpf_multi::link_create_kprobe_multi(fd, attach_type, probe, &addresses, &cookies) {
-            Ok(link) => Ok(Link::bare(link)),
-            Err(Errno::INVAL | Errno::OPNOTSUPP) if attach_type == BPF_TRACE_KPROBE_SESSION => {
-                let subject = subject.to_owned();
-                Err(ProbeError::NoSession { subject }.into())
-            }
-            Err(errno) => Err(refused(errno)),
-        }
+        bpf_multi::link_create_kprobe_multi(fd, attach_type, probe, &addresses, &cookies)
+            .map(Link::bare)
+            .map_err(refused)
     }
 
     fn kprobe_each(
@@ -88,6 +103,9 @@ impl Attacher<'_> {
         probe: Probe,
         subject: &str,
     ) -> Result<Link, AttachError> {
+        if !glob::is_pattern(pattern) {
+            return self.kprobe(prog, pattern, 0, probe);
+        }
         let found = self
             .names(pattern)
             .map_err(|errno| AttachError::refused(subject, errno))?;
@@ -109,9 +127,16 @@ impl Attacher<'_> {
             }
         }
         match last {
-            Some(error) if parts.is_empty() => Err(error),
-            _ => Ok(Link::many(parts)),
+            Some(error) if parts.is_empty() => return Err(error),
+            Some(error) => {
+                let (made, all) = (parts.len(), found.names.len());
+                self.note(format!(
+                    "{subject}: {made} of {all} functions; of the others: {error}"
+                ));
+            }
+            None => {}
         }
+        Ok(Link::many(parts))
     }
 
     /// The addresses of the functions that a pattern matches, and what was searched.

@@ -176,6 +176,8 @@ pub fn load_object<'a>(
             maps: &plan.maps.choices,
             #[cfg(feature = "full")]
             pin_folder: plan.maps.pin_folder,
+            #[cfg(feature = "full")]
+            missing: plan.wishes.missing,
         },
     );
     let loaded = loaded.map_err(|error| {
@@ -187,6 +189,13 @@ pub fn load_object<'a>(
     })?;
     for note in loaded.notes.iter().filter(|_| common.verbose) {
         say(format_args!("{note}\n"));
+    }
+    #[cfg(feature = "full")]
+    for error in &loaded.absent {
+        say(format_args!(
+            "btfly: skipped: {}\n",
+            output::plain(&error.to_string())
+        ));
     }
     Ok(loaded)
 }

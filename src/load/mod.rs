@@ -24,6 +24,8 @@ pub use map::LoadedMap;
 pub use map::{DEFAULT_FOLDER, MapChoice, MapError, MapSource};
 pub use program::LoadedProgram;
 
+#[cfg(feature = "full")]
+use crate::attach::Missing;
 use crate::object::{Hook, Object, Program};
 use crate::relocate::{Choose, RelocationReport};
 use crate::sys::{Feature, Features, rlimit};
@@ -40,6 +42,9 @@ pub struct Loaded<'a> {
     /// What was left out, and why: the object's BTF where the kernel does not take it, kernel
     /// configuration that is not known here.
     pub notes: Vec<String>,
+    /// Why programs were passed over whose targets are not there, where [`Options::missing`] allows it.
+    #[cfg(feature = "full")]
+    pub absent: Vec<LoadError>,
 }
 
 /// What to load, and who hears of it.
@@ -60,6 +65,9 @@ pub struct Options<'o> {
     /// The folder in which maps are pinned that ask to be pinned by name.
     #[cfg(feature = "full")]
     pub pin_folder: &'o str,
+    /// What to do about a program whose target is not in the kernel's BTF.
+    #[cfg(feature = "full")]
+    pub missing: Missing,
 }
 
 /// Who applies an object's CO-RE relocations. The instructions are the same.
@@ -89,6 +97,8 @@ impl Default for Options<'_> {
             maps: &[],
             #[cfg(feature = "full")]
             pin_folder: DEFAULT_FOLDER,
+            #[cfg(feature = "full")]
+            missing: Missing::Fail,
         }
     }
 }
@@ -127,12 +137,24 @@ pub fn load<'a>(
     let maps = making.all()?;
     let old = old::Old::new(object, kernel)?;
     let choose = options.choose;
+    #[cfg(feature = "full")]
+    let (missing, absent) = (options.missing, std::cell::RefCell::new(Vec::new()));
     let programs = |relocated: &relocations::Relocated| {
         let loader = program::Loader::new(object, relocated, &old, btf.as_ref(), &maps, &memlock)?;
-        let chosen = object.programs.iter().filter(|p| choose(p));
-        chosen
-            .map(|program| loader.load(program))
-            .collect::<Result<Vec<_>, LoadError>>()
+        #[cfg(feature = "full")]
+        absent.take();
+        let mut loaded = Vec::with_capacity(object.programs.len());
+        for program in object.programs.iter().filter(|p| choose(p)) {
+            match loader.load(program) {
+                Ok(program) => loaded.push(program),
+                #[cfg(feature = "full")]
+                Err(error) if error.is_absent_target() && missing == Missing::Skip => {
+                    absent.borrow_mut().push(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(loaded)
     };
     let mut loaded = programs(&relocated);
     if loaded.is_err() && relocated.by_kernel && options.relocate == Relocate::Auto {
@@ -151,11 +173,19 @@ pub fn load<'a>(
         error => error,
     })?;
     #[cfg(feature = "full")]
+    let mut absent = absent.take();
+    #[cfg(feature = "full")]
+    if programs.is_empty() && !absent.is_empty() {
+        return Err(absent.swap_remove(0));
+    }
+    #[cfg(feature = "full")]
     notes.extend(map::fill_programs(object, &maps, &programs)?);
     Ok(Loaded {
         maps,
         programs,
         notes,
+        #[cfg(feature = "full")]
+        absent,
     })
 }
 

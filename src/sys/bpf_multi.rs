@@ -42,6 +42,38 @@ pub fn link_create_kprobe_multi(
     unsafe { call_for_fd(BPF_LINK_CREATE, &mut attr) }
 }
 
+/// The same to one function by its name, which the kernel finds much sooner than a user can. A cookie of 0
+/// is none.
+///
+/// # Errors
+/// As `link_create_kprobe_multi`; `ESRCH` where there is no such function.
+pub fn link_create_kprobe_named(
+    prog: BorrowedFd<'_>,
+    attach_type: u32,
+    probe: Probe,
+    name: &CStr,
+    cookie: u64,
+) -> io::Result<OwnedFd> {
+    let (names, cookies) = ([name.as_ptr() as u64], [cookie]);
+    let mut attr = LinkCreateMultiKprobeAttr {
+        prog_fd: number(prog),
+        attach_type,
+        flags: match probe {
+            Probe::Entry => 0,
+            Probe::Return => BPF_F_KPROBE_MULTI_RETURN,
+        },
+        cnt: 1,
+        syms: names.as_ptr() as u64,
+        ..LinkCreateMultiKprobeAttr::default()
+    };
+    if cookie != 0 {
+        attr.cookies = cookies.as_ptr() as u64;
+    }
+    // Safety: one address of one string that ends with a zero, and one cookie, all borrowed or owned for
+    // this call.
+    unsafe { call_for_fd(BPF_LINK_CREATE, &mut attr) }
+}
+
 /// Attaches a program to bytes of a file, in all processes or in one (`process`, 0 for all). `cookies`
 /// has one for each, or is empty.
 ///
