@@ -203,7 +203,8 @@ pub const KNOWN_SECTIONS: &str = "kprobe/FUNCTION, kretprobe/FUNCTION, ksyscall/
 /// A known kind with a place that can't be read: the reason.
 pub(super) fn parse(section: &str) -> Result<(ProgramKind, Hook<'_>), &'static str> {
     match super::kinds::find(section) {
-        Some((kind, place)) => Ok((kind.kind, kind.hook(place)?)),
+        // libbpf reads `kprobe/` as it does `kprobe`: a kind without a place.
+        Some((kind, place)) => Ok((kind.kind, kind.hook(place.filter(|p| !p.is_empty()))?)),
         None => Ok((ProgramKind::UNKNOWN, Hook::Unknown)),
     }
 }
@@ -254,6 +255,7 @@ mod tests {
             ("raw_tp/b", Hook::RawTracepoint { name: "b" }),
             ("raw_tracepoint/b", Hook::RawTracepoint { name: "b" }),
             ("kprobe", Hook::None),
+            ("kprobe/", Hook::None),
         ];
         for (section, expected) in cases {
             let (_, hook) = parse(section).expect(section);
@@ -267,13 +269,7 @@ mod tests {
             let unknown = (ProgramKind::UNKNOWN, Hook::Unknown);
             assert_eq!(parse(section), Ok(unknown), "{section}");
         }
-        for section in [
-            "kprobe/",
-            "kprobe/x+y",
-            "kretprobe/x+1",
-            "tp/only_one",
-            "tp//b",
-        ] {
+        for section in ["kprobe/x+y", "kretprobe/x+1", "tp/only_one", "tp//b"] {
             assert!(parse(section).is_err(), "{section}");
         }
     }
