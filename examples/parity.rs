@@ -1,9 +1,10 @@
 //! Loads objects by bpftool and by btfly, and compares: for `scripts/qemu-arm64/parity`, in its VM.
 //!
-//! `parity [--failures] FOLDER…` takes each object of the folders, in order. It starts `bpftool prog loadall`, then itself with
-//! `--load`, each with a limit on its time, and compares what both say and the instructions that both leave in the
-//! kernel. Where one of them does not load an object whole, each program is loaded alone. It prints one line for
-//! each object and each program that was loaded alone:
+//! `parity [--failures] FOLDER…` takes each object of the folders, in order. It starts `btfly load --dry-run` and
+//! `bpftool prog loadall`, each with a limit on its time, and compares what both say. Where both load, it starts
+//! itself with `--load`, and compares the instructions that both leave in the kernel. Where one of them does not
+//! load an object whole, each program is loaded alone. It prints one line for each object and each program that
+//! was loaded alone:
 //!
 //! `row OBJECT PROGRAM THEIRS OURS INSTRUCTIONS | REASONS`, where PROGRAM is `*` for the whole, THEIRS and OURS
 //! are `ok`, `fail`, `time` or `dead`, and INSTRUCTIONS are `same`, `differ` or `-`. With `--failures` bpftool is
@@ -140,10 +141,13 @@ fn parse(text: &str) -> Programs {
     programs
 }
 
+/// What `btfly load` says.
 fn ours(object: &Path, program: Option<&str>) -> Verdict {
-    let mut command = Command::new("/proc/self/exe");
-    command.arg("--load").arg(object).args(program);
+    let mut command = Command::new("btfly");
+    command.args(["load", "--dry-run"]).arg(object);
+    command.args(program.iter().flat_map(|name| ["--prog", name]));
     let ended = run(&mut command);
+    clean();
     // A panic's first line tells it all.
     let panicked = ended
         .errors
@@ -166,8 +170,17 @@ fn ours(object: &Path, program: Option<&str>) -> Verdict {
             ended.word
         },
         reason,
-        programs: parse(&ended.output),
+        programs: Programs::new(),
     }
+}
+
+/// What btfly leaves in the kernel.
+fn our_instructions(object: &Path, program: Option<&str>) -> Programs {
+    let mut command = Command::new("/proc/self/exe");
+    command.arg("--load").arg(object).args(program);
+    let ended = run(&mut command);
+    clean();
+    parse(&ended.output)
 }
 
 /// What is pinned in the folder, which goes.
@@ -330,12 +343,15 @@ fn row(object: &Path, program: &str, theirs: &Verdict, ours: &Verdict) {
 
 fn compare(object: &Path, asked: Asked) {
     let both = |program: Option<&str>| {
-        let ours = ours_clean(object, program);
+        let mut ours = ours(object, program);
         let theirs = match (program, ours.word) {
             (_, "ok") if asked == Asked::OfFailures => Verdict::not_asked(),
             (None, _) => bpftool(object),
             (Some(program), _) => libbpf(object, program),
         };
+        if (theirs.word, ours.word) == ("ok", "ok") {
+            ours.programs = our_instructions(object, program);
+        }
         row(object, program.unwrap_or("*"), &theirs, &ours);
         theirs.word != "fail" && ours.word == "ok"
     };
@@ -344,10 +360,4 @@ fn compare(object: &Path, asked: Asked) {
             both(Some(&name));
         }
     }
-}
-
-fn ours_clean(object: &Path, program: Option<&str>) -> Verdict {
-    let verdict = ours(object, program);
-    clean();
-    verdict
 }

@@ -230,7 +230,7 @@ mod tests {
                 "",
                 "program never: section 'kprobes/x' is not known",
             ),
-            ("kprobe/", "", "a place must follow"),
+            ("kprobe/x+y", "", "x+y"),
             ("tp/a/b", "c", "CATEGORY/NAME"),
             ("syscall", "x", "take no place"),
             ("freplace/f", "id:x", "id:N or pinned:PATH"),
