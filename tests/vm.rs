@@ -49,6 +49,8 @@ mod relocate;
 mod run;
 #[path = "vm/sandbox.rs"]
 mod sandbox;
+#[path = "vm/sections.rs"]
+mod sections;
 #[path = "vm/shapes.rs"]
 mod shapes;
 #[path = "vm/stop.rs"]

@@ -16,7 +16,7 @@ char LICENSE[] SEC("license") = "GPL";
 #define ENOSYS 38
 #define PORT 4711
 
-enum { ENTRY, EXIT, MODULE, RAW, PACKET, EGRESS, REPLACED };
+enum { ENTRY, EXIT, MODULE, RAW, PACKET, EGRESS, REPLACED, COOKIE };
 
 struct pt_regs {
 	struct user_pt_regs user_regs;
@@ -97,6 +97,13 @@ int entry(__u64 *ctx)
 
 	if ((__u32)regs->user_regs.regs[0] == OPTION)
 		SEND(ctx, ENTRY, regs->user_regs.regs[1]);
+	return 0;
+}
+
+SEC("?fentry/__arm64_sys_prctl")
+int cookie(__u64 *ctx)
+{
+	SEND(ctx, COOKIE, bpf_get_attach_cookie(ctx));
 	return 0;
 }
 
@@ -223,6 +230,12 @@ ALLOW("lsm_cgroup/socket_bind", bind_hook)
 /* Of kinds that are loaded and not attached, and of none. */
 SEC("?tc")
 int classifier(struct __sk_buff *skb)
+{
+	return 0;
+}
+
+SEC("?tp/only_a_name")
+int half(void *ctx)
 {
 	return 0;
 }

@@ -87,6 +87,14 @@ pub enum HookError {
         /// The kernel's answer.
         errno: Errno,
     },
+    /// A place that can't be read.
+    #[error("program {program}: the place in its section can't be read: {why}")]
+    BadPlace {
+        /// The program.
+        program: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// The kernel does not run a program.
     #[error("program {program}: the kernel did not run it ({errno})")]
     Run {
@@ -115,6 +123,7 @@ impl HookError {
                 | HookError::NoSuchMap { .. }
                 | HookError::NoInterface { .. }
                 | HookError::NoCgroup { .. }
+                | HookError::BadPlace { .. }
         )
     }
 
@@ -152,6 +161,7 @@ impl HookError {
             HookError::NoMap {
                 program, target, ..
             } => format!("--attach {program}={target}:MAP"),
+            HookError::BadPlace { program, .. } => format!("--attach {program}=PLACE"),
             HookError::NoInterface { program } => {
                 format!("--iface NAME, or --attach {program}=NAME")
             }

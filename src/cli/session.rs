@@ -225,7 +225,7 @@ fn nothing_attached(object: &Object<'_>) -> Failure {
         Class::BadObject,
         format!("nothing was attached: no program that was loaded names a place in its section ({names})"),
     )
-    .with_hint("write the place into SEC(), as in SEC(\"kprobe/do_unlinkat\"); --prog NAME loads one marked with ?")
+    .with_hint("write the place into SEC(), as in SEC(\"kprobe/do_unlinkat\"); --prog NAME loads one marked with ?, and --attach NAME=PLACE says where to")
 }
 
 /// Opens rings on CPUs that came online.

@@ -131,6 +131,10 @@ impl LoadedProgram<'_> {
         let prog = attacher.prog(name, fd);
         let link = match self.hook {
             Hook::Syscall => return Ok(None),
+            Hook::Unreadable { why } => {
+                let program = self.name.clone();
+                return Err(HookError::BadPlace { program, why }.into());
+            }
             Hook::KprobeMulti { pattern, when } => attacher.kprobe_multi(prog, pattern, when),
             Hook::Uprobe { place, when } => {
                 let probe = match when {

@@ -48,6 +48,9 @@ pub(super) fn read_programs(object: &mut Object<'_>) -> Result<(), ObjectError> 
             continue;
         }
         let name = section.strip_prefix('?').unwrap_or(section);
+        #[cfg(feature = "full")]
+        let (kind, hook) = hook::parse_leniently(name);
+        #[cfg(not(feature = "full"))]
         let (kind, hook): (_, Hook<'_>) = match hook::parse(name) {
             Ok(found) => found,
             Err(why) => {

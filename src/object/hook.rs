@@ -189,6 +189,12 @@ pub enum Hook<'a> {
         /// Such as `do_exit`; empty if the section names none.
         place: &'a str,
     },
+    /// The section says a kind and a place that can't be read: loaded, not attached.
+    #[cfg(feature = "full")]
+    Unreadable {
+        /// What is wrong with the place.
+        why: &'static str,
+    },
     /// The section's name says no kind that is known.
     Unknown,
 }
@@ -206,6 +212,18 @@ pub(super) fn parse(section: &str) -> Result<(ProgramKind, Hook<'_>), &'static s
         // libbpf reads `kprobe/` as it does `kprobe`: a kind without a place.
         Some((kind, place)) => Ok((kind.kind, kind.hook(place.filter(|p| !p.is_empty()))?)),
         None => Ok((ProgramKind::UNKNOWN, Hook::Unknown)),
+    }
+}
+
+/// The same, of an object that others load: a place that can't be read is told to whoever attaches.
+#[cfg(feature = "full")]
+pub(super) fn parse_leniently(section: &str) -> (ProgramKind, Hook<'_>) {
+    match super::kinds::find(section) {
+        Some((kind, place)) => {
+            let unreadable = |why| Hook::Unreadable { why };
+            (kind.kind, kind.hook(place).unwrap_or_else(unreadable))
+        }
+        None => (ProgramKind::UNKNOWN, Hook::Unknown),
     }
 }
 
@@ -272,6 +290,22 @@ mod tests {
         for section in ["kprobe/x+y", "kretprobe/x+1", "tp/only_one", "tp//b"] {
             assert!(parse(section).is_err(), "{section}");
         }
+    }
+
+    #[cfg(feature = "full")]
+    #[test]
+    fn a_place_that_can_not_be_read_is_left_to_whoever_attaches() {
+        for (section, kind) in [("tp/only_one", "tp"), ("kretprobe/x+1", "kretprobe")] {
+            let (found, hook) = parse_leniently(section);
+            assert_eq!(found.name, kind);
+            assert!(
+                matches!(hook, Hook::Unreadable { .. }),
+                "{section}: {hook:?}"
+            );
+        }
+        let fine = parse_leniently("kprobe/do_exit");
+        assert_eq!(Ok(fine), parse("kprobe/do_exit"));
+        assert_eq!(parse_leniently("x"), (ProgramKind::UNKNOWN, Hook::Unknown));
     }
 
     #[cfg(feature = "full")]

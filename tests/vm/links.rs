@@ -4,6 +4,7 @@
 use std::fs;
 use std::io;
 use std::net::{TcpStream, UdpSocket};
+use std::process::Command;
 
 use crate::board::{Board, object, on_board, version};
 use crate::left::Snapshot;
@@ -24,6 +25,7 @@ const RAW: i64 = 3;
 const PACKET: i64 = 4;
 const EGRESS: i64 = 5;
 const REPLACED: i64 = 6;
+const COOKIE: i64 = 7;
 
 const CGROUP: &str = "/sys/fs/cgroup";
 const PORT: u16 = 4711;
@@ -92,6 +94,21 @@ fn fentry_and_fexit_see_calls_of_a_function_and_their_returns() {
         prctl(43);
         sees(watch, EXIT, 43 + 22);
     });
+}
+
+#[test]
+fn a_tracing_program_is_given_the_cookie_that_is_asked_for() {
+    on_board!(board);
+    if !has_trampolines(&board) {
+        return; // Those before 6.0 do not know the helper there.
+    }
+    for (more, number) in [(&["--cookie", "cookie=4711"][..], 4711), (&[], 0)] {
+        traced(&board, "cookie", more, |watch| {
+            watch.header();
+            prctl(1);
+            sees(watch, COOKIE, number);
+        });
+    }
 }
 
 #[test]
@@ -301,6 +318,29 @@ fn an_interface_that_is_not_there_or_not_named_is_told() {
 }
 
 #[test]
+fn an_interface_that_is_down_is_attached_to_and_told() {
+    on_board!();
+    let set = |state: &[&str]| {
+        let ifconfig = Command::new("/bin/busybox")
+            .args(["ifconfig", "lo"])
+            .args(state)
+            .status();
+        assert!(ifconfig.unwrap().success(), "{state:?}");
+    };
+    let before = Snapshot::take();
+    set(&["down"]);
+    let watch = start("packets", &["--iface", "lo"]);
+    watch.header();
+    set(&["127.0.0.1", "up"]);
+    send_udp(PORT);
+    sees(&watch, PACKET, PORT.into());
+    let done = watch.stop();
+    let text = done.stderr.join("\n");
+    assert!(text.contains("xdp lo: the interface is down"), "{text}");
+    before.is_restored();
+}
+
+#[test]
 fn programs_for_a_cgroup_see_and_decide_what_its_processes_do() {
     on_board!();
     let before = Snapshot::take();
@@ -463,6 +503,8 @@ fn a_kind_that_is_not_attached_yet_is_told_and_keeps_no_other_away() {
 #[test]
 fn a_program_or_section_that_is_not_there_is_told_with_what_is() {
     on_board!();
+    let done = start("half", &[]).end();
+    done.failed(USAGE, &["half", "CATEGORY/NAME", "--attach half=PLACE"]);
     for (more, words) in [
         (
             &["--type", "custom=kprobes/x"][..],
