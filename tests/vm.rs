@@ -23,6 +23,8 @@ mod errors;
 mod exec;
 #[path = "vm/features.rs"]
 mod features;
+#[path = "vm/globals.rs"]
+mod globals;
 #[path = "vm/join.rs"]
 mod join;
 #[path = "vm/left.rs"]

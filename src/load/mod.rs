@@ -6,6 +6,8 @@
 mod attach;
 mod btf;
 mod error;
+#[cfg(feature = "full")]
+mod globals;
 mod kconfig;
 mod map;
 #[cfg(feature = "full")]
@@ -19,6 +21,8 @@ mod verifier;
 
 pub use attach::Attached;
 pub use error::LoadError;
+#[cfg(feature = "full")]
+pub use globals::{GlobalError, GlobalRef};
 pub use map::LoadedMap;
 #[cfg(feature = "full")]
 pub use map::{DEFAULT_FOLDER, MapChoice, MapError, MapSource};
@@ -45,6 +49,9 @@ pub struct Loaded<'a> {
     /// Why programs were passed over whose targets are not there, where [`Options::missing`] allows it.
     #[cfg(feature = "full")]
     pub absent: Vec<LoadError>,
+    /// Its variables, as large as they are now.
+    #[cfg(feature = "full")]
+    globals: Vec<crate::object::Global<'a>>,
 }
 
 /// What to load, and who hears of it.
@@ -181,6 +188,8 @@ pub fn load<'a>(
     #[cfg(feature = "full")]
     notes.extend(map::fill_programs(object, &maps, &programs)?);
     Ok(Loaded {
+        #[cfg(feature = "full")]
+        globals: map::globals(object, options.maps),
         maps,
         programs,
         notes,

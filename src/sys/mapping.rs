@@ -6,10 +6,12 @@ use rustix::io::{self, Errno};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use std::ffi::c_void;
 use std::ptr::NonNull;
+#[cfg(feature = "full")]
+use std::sync::atomic::AtomicU8;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// What may be done with mapped memory.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Reading only; stores are refused.
     Read,
@@ -18,6 +20,7 @@ pub enum Access {
 }
 
 /// A shared mapping of a descriptor's memory, owned: dropping it unmaps.
+#[derive(Debug)]
 pub struct Mapping {
     start: NonNull<u8>,
     len: usize,
@@ -27,6 +30,8 @@ pub struct Mapping {
 // Safety: the memory belongs to the mapping, not to a thread; every access to it goes through
 // `&self` and is atomic, or is a slice whose maker vouches for its stillness.
 unsafe impl Send for Mapping {}
+// Safety: as above.
+unsafe impl Sync for Mapping {}
 
 impl Mapping {
     /// Maps `len` bytes from byte `offset` of `fd`; both are multiples of the page size.
@@ -52,6 +57,29 @@ impl Mapping {
         }?;
         let start = NonNull::new(start.cast::<u8>()).ok_or(Errno::FAULT)?;
         Ok(Mapping { start, len, access })
+    }
+
+    /// Maps `len` bytes of `fd`, from its start, to be read and stored at address `start` and nowhere else.
+    ///
+    /// # Errors
+    /// The kernel's: `EEXIST` where something else is mapped there, or `EINVAL`.
+    #[cfg(feature = "full")]
+    pub fn at(start: usize, fd: BorrowedFd<'_>, len: usize) -> io::Result<Self> {
+        let flags = MapFlags::SHARED | MapFlags::FIXED_NOREPLACE;
+        let wanted = std::ptr::without_provenance_mut::<c_void>(start);
+        let protection = ProtFlags::READ | ProtFlags::WRITE;
+        // Safety: the flag keeps the kernel from putting it over memory that is in use.
+        let start = unsafe { mmap(wanted, len, protection, flags, fd, 0) }?;
+        let mapping = Mapping {
+            start: NonNull::new(start.cast::<u8>()).ok_or(Errno::FAULT)?,
+            len,
+            access: Access::ReadWrite,
+        };
+        // A kernel before 4.17 takes the address for a wish.
+        match start == wanted {
+            true => Ok(mapping),
+            false => Err(Errno::EXIST),
+        }
     }
 
     /// Bytes mapped.
@@ -111,6 +139,80 @@ impl Mapping {
         unsafe { AtomicU64::from_ptr(word.as_ptr().cast()) }.store(value, Ordering::Release);
     }
 
+    /// Copies bytes from byte `offset` on into `out`; `false` where they are not all inside. Each aligned
+    /// word of up to eight bytes is read at once: a number is never half old, half new.
+    #[cfg(feature = "full")]
+    #[must_use]
+    pub fn read(&self, offset: usize, out: &mut [u8]) -> bool {
+        self.each_word(offset, out.len(), |place, at, size| {
+            let Some(out) = out.get_mut(at..at + size) else {
+                return;
+            };
+            // Safety: `each_word` gives mapped, aligned words of that size, which are only touched by
+            // atomic accesses, here and by programs.
+            unsafe {
+                match size {
+                    8 => out.copy_from_slice(&load64(place).to_ne_bytes()),
+                    4 => out.copy_from_slice(&load32(place).to_ne_bytes()),
+                    _ => out.fill(AtomicU8::from_ptr(place).load(Ordering::Relaxed)),
+                }
+            }
+        })
+    }
+
+    /// Copies `bytes` to byte `offset` on; `false` where they do not all fit or the mapping is read-only.
+    /// Each aligned word of up to eight bytes is stored at once.
+    #[cfg(feature = "full")]
+    pub fn write(&self, offset: usize, bytes: &[u8]) -> bool {
+        if self.access != Access::ReadWrite {
+            return false;
+        }
+        self.each_word(offset, bytes.len(), |place, at, size| {
+            let Some(bytes) = bytes.get(at..at + size) else {
+                return;
+            };
+            // Safety: as in `read`, and mapped for writing.
+            unsafe {
+                match (bytes.first_chunk(), bytes.first_chunk(), bytes.first()) {
+                    (Some(long), ..) if size == 8 => {
+                        let long = u64::from_ne_bytes(*long);
+                        AtomicU64::from_ptr(place.cast()).store(long, Ordering::Relaxed);
+                    }
+                    (_, Some(word), _) if size == 4 => {
+                        let word = u32::from_ne_bytes(*word);
+                        AtomicU32::from_ptr(place.cast()).store(word, Ordering::Relaxed);
+                    }
+                    (.., Some(byte)) => AtomicU8::from_ptr(place).store(*byte, Ordering::Relaxed),
+                    _ => {}
+                }
+            }
+        })
+    }
+
+    /// Goes through the largest aligned words of 8, 4 or 1 bytes in a range: address, bytes from the
+    /// range's start, size.
+    #[cfg(feature = "full")]
+    fn each_word(
+        &self,
+        offset: usize,
+        len: usize,
+        mut word: impl FnMut(*mut u8, usize, usize),
+    ) -> bool {
+        if offset.checked_add(len).is_none_or(|end| end > self.len) {
+            return false;
+        }
+        let mut at = 0;
+        while at < len {
+            let fits = |size: &usize| len - at >= *size && (offset + at).is_multiple_of(*size);
+            let size = [8, 4].into_iter().find(fits).unwrap_or(1);
+            if let Some(place) = self.word(offset + at, size) {
+                word(place.as_ptr(), at, size);
+            }
+            at += size;
+        }
+        true
+    }
+
     /// The `len` bytes from byte `offset`; `None` where they are not all inside.
     ///
     /// # Safety
@@ -124,6 +226,22 @@ impl Mapping {
         // Safety: inside the mapping, which lives as long as `self`; stillness is the caller's.
         Some(unsafe { std::slice::from_raw_parts(self.start.add(offset).as_ptr(), len) })
     }
+}
+
+/// # Safety
+/// As for `AtomicU64::from_ptr`.
+#[cfg(feature = "full")]
+unsafe fn load64(place: *mut u8) -> u64 {
+    // Safety: the caller's.
+    unsafe { AtomicU64::from_ptr(place.cast()) }.load(Ordering::Relaxed)
+}
+
+/// # Safety
+/// As for `AtomicU32::from_ptr`.
+#[cfg(feature = "full")]
+unsafe fn load32(place: *mut u8) -> u32 {
+    // Safety: the caller's.
+    unsafe { AtomicU32::from_ptr(place.cast()) }.load(Ordering::Relaxed)
 }
 
 impl Drop for Mapping {
@@ -164,5 +282,40 @@ mod tests {
         assert!(unsafe { reader.bytes(page - 7, 8) }.is_none());
         // Safety: this test is the only writer.
         assert!(unsafe { reader.bytes(usize::MAX, 8) }.is_none());
+    }
+
+    #[cfg(feature = "full")]
+    #[test]
+    fn any_bytes_are_copied_in_and_out() {
+        let page = crate::sys::kernel::page_size();
+        let file = memfd_create("mapping", MemfdFlags::CLOEXEC).unwrap();
+        ftruncate(&file, page as u64).unwrap();
+        let both = Mapping::new(file.as_fd(), 0, page, Access::ReadWrite).unwrap();
+        let reader = Mapping::new(file.as_fd(), 0, page, Access::Read).unwrap();
+        let bytes: Vec<u8> = (1..=40).collect();
+        for (offset, len) in [
+            (0, 40),
+            (1, 39),
+            (3, 1),
+            (5, 17),
+            (8, 8),
+            (12, 4),
+            (page - 7, 7),
+        ] {
+            let bytes = &bytes[..len];
+            assert!(both.write(offset, bytes), "{len} at {offset}");
+            let mut out = vec![0; len];
+            assert!(reader.read(offset, &mut out), "{len} at {offset}");
+            assert_eq!(out, bytes, "{len} at {offset}");
+            assert!(both.write(offset, &vec![0; len]));
+            let mut all = vec![0; page];
+            assert!(reader.read(0, &mut all));
+            assert!(all.iter().all(|&b| b == 0), "{len} at {offset}");
+        }
+        for (offset, len) in [(page, 1), (page - 7, 8), (usize::MAX, 1)] {
+            assert!(!both.write(offset, &vec![1; len]), "{len} at {offset}");
+            assert!(!both.read(offset, &mut vec![1; len]), "{len} at {offset}");
+        }
+        assert!(!reader.write(0, &[1]));
     }
 }

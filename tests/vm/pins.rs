@@ -199,7 +199,7 @@ fn places_that_can_hold_no_pin_or_hold_something_else_are_named() {
         (
             "let_go=pinned:/etc/passwd",
             OTHER,
-            &["let_go", "/etc/passwd"],
+            &["let_go", "/etc/passwd is in no BPF file system"],
         ),
         ("let_go=id:4294967295", OTHER, &["let_go", "map 4294967295"]),
         ("no_such_map=id:1", USAGE, &["no_such_map", "kept, let_go"]),

@@ -6,7 +6,7 @@ use rustix::fd::BorrowedFd;
 
 use super::MapError;
 use crate::btf::{Btf, Kind, TypeId, Types};
-use crate::object::{MapKind, MapSpec, Object};
+use crate::object::{Global, MapKind, MapSpec, Object};
 
 /// What is asked of one map of an object.
 #[derive(Clone, Copy, Debug)]
@@ -83,6 +83,30 @@ pub(super) fn resized<'s, 'a>(
         })?;
     }
     Ok(maps)
+}
+
+/// The variables of an object with the sizes that were chosen: the last one of a section that was resized has
+/// all that is left of it.
+pub(in crate::load) fn globals<'a>(
+    object: &Object<'a>,
+    choices: &[MapChoice<'_>],
+) -> Vec<Global<'a>> {
+    let mut globals = object.globals.clone();
+    for choice in choices {
+        let MapChoice::Resize { map, to } = choice else {
+            continue;
+        };
+        let index = object.map(map);
+        let data = index.and_then(|index| object.maps.get(index));
+        if !data.is_some_and(|map| matches!(map.kind, MapKind::Data { .. })) {
+            continue;
+        }
+        let own = globals.iter_mut().filter(|g| Some(g.map) == index);
+        if let Some(last) = own.max_by_key(|g| g.offset) {
+            last.size = (*to as usize).saturating_sub(last.offset);
+        }
+    }
+    globals
 }
 
 fn resize(object: &Object<'_>, index: usize, map: &mut MapSpec<'_>, to: u32) -> Result<(), String> {

@@ -73,6 +73,14 @@ pub enum MapError {
         /// The kernel's answer.
         errno: Errno,
     },
+    /// The file that was to be taken is an ordinary one.
+    #[error("map {map}: {path} is in no BPF file system: it is no map")]
+    NotPinned {
+        /// The map.
+        map: String,
+        /// The path.
+        path: String,
+    },
     /// What was to be taken is something else.
     #[error("map {map}: {source_name} is no map")]
     NotAMap {
@@ -123,6 +131,24 @@ pub enum MapError {
         /// The kernel's answer.
         errno: Errno,
     },
+    /// An arena could not be mapped, or not be filled.
+    #[error("map {map}: the arena could not be mapped ({errno})")]
+    Arena {
+        /// The map.
+        map: String,
+        /// The kernel's answer; `EFAULT` where its flags forbid to fill it.
+        errno: Errno,
+    },
+    /// The globals of an arena don't fit.
+    #[error("map {map}: the arena has {has} bytes, and its globals take {needs}")]
+    ArenaFull {
+        /// The map.
+        map: String,
+        /// Bytes of the globals.
+        needs: usize,
+        /// Bytes of the arena.
+        has: usize,
+    },
     /// The kernel did not take an initial value.
     #[error("map {map}: the kernel did not take {what} in slot {index} ({errno})")]
     Slot {
@@ -165,6 +191,12 @@ impl MapError {
             ),
             MapError::NotAMap { source_name, .. } => {
                 format!("remove it with rm {source_name}, or name another")
+            }
+            MapError::Arena { errno, .. } if *errno == Errno::FAULT => {
+                "BPF_F_SEGV_ON_FAULT and globals that are not zero do not go together".into()
+            }
+            MapError::ArenaFull { map, .. } => {
+                format!("--resize {map}=N gives it N pages; they have their size by the kernel")
             }
             MapError::NoBpfFs { .. } | MapError::PinFolder { .. } => {
                 "mount -t bpf bpf /sys/fs/bpf makes a BPF file system; --pin-path DIR names a folder in it"

@@ -6,6 +6,8 @@ mod create;
 #[cfg(feature = "full")]
 mod error;
 mod fill;
+#[cfg(feature = "full")]
+mod memory;
 mod names;
 #[cfg(feature = "full")]
 mod pin;
@@ -15,9 +17,13 @@ mod reuse;
 mod slots;
 
 #[cfg(feature = "full")]
+pub(super) use choice::globals;
+#[cfg(feature = "full")]
 pub use choice::{MapChoice, MapSource};
 #[cfg(feature = "full")]
 pub use error::MapError;
+#[cfg(feature = "full")]
+pub(super) use memory::Memory;
 pub(super) use names::kernel_name;
 #[cfg(feature = "full")]
 pub use pin::DEFAULT_FOLDER;
@@ -46,6 +52,9 @@ pub struct LoadedMap {
     /// The name that it was given in a BPF file system.
     #[cfg(feature = "full")]
     pin: Option<pin::Pin>,
+    /// Its bytes that are variables.
+    #[cfg(feature = "full")]
+    pub(super) memory: Memory,
 }
 
 /// What maps are made of.
@@ -101,9 +110,9 @@ impl Making<'_, '_> {
         let mut maps = Vec::with_capacity(specs.len());
         for map in specs.iter() {
             let made = match (choice::source(self.choices, map.name), &folder) {
-                (Some(source), _) => loaded(map, self.chosen(map, source)?, true),
+                (Some(source), _) => loaded(map, self.chosen(map, source)?, true)?,
                 (None, Some(folder)) if pinned(map) => self.by_name(map, folder)?,
-                _ => loaded(map, self.made(map)?, false),
+                _ => loaded(map, self.made(map)?, false)?,
             };
             maps.push(made);
         }
@@ -115,13 +124,13 @@ impl Making<'_, '_> {
     fn by_name(&self, map: &MapSpec<'_>, folder: &pin::Folder) -> Result<LoadedMap, LoadError> {
         let path = folder.path_of(map.name)?;
         if let Some(fd) = self.pinned(map, &path)? {
-            return Ok(loaded(map, fd, true));
+            return loaded(map, fd, true);
         }
         let fd = self.made(map)?;
         if let Some(pin) = folder.pin(map.name, fd.as_fd())? {
             return Ok(LoadedMap {
                 pin: Some(pin),
-                ..loaded(map, fd, false)
+                ..loaded(map, fd, false)?
             });
         }
         // Somebody was quicker, and has pinned one since.
@@ -130,7 +139,7 @@ impl Making<'_, '_> {
             source_name: path,
             errno: rustix::io::Errno::NOENT,
         })?;
-        Ok(loaded(map, fd, true))
+        loaded(map, fd, true)
     }
 }
 
@@ -146,14 +155,15 @@ impl Making<'_, '_> {
 }
 
 #[cfg(feature = "full")]
-fn loaded(map: &MapSpec<'_>, fd: OwnedFd, reused: bool) -> LoadedMap {
-    LoadedMap {
+fn loaded(map: &MapSpec<'_>, fd: OwnedFd, reused: bool) -> Result<LoadedMap, LoadError> {
+    Ok(LoadedMap {
+        memory: Memory::of(map, fd.as_fd(), reused)?,
         name: map.name.into(),
         map_type: map.map_type,
         fd,
         reused,
         pin: None,
-    }
+    })
 }
 
 #[cfg(feature = "full")]

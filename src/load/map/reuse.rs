@@ -27,10 +27,21 @@ impl Making<'_, '_> {
                 rustix::io::fcntl_dupfd_cloexec(fd, 3),
             ),
         };
-        let fd = opened.map_err(|errno| MapError::Open {
-            map: map.name.into(),
-            source_name: name.clone(),
-            errno,
+        let fd = opened.map_err(|errno| match source {
+            // What the kernel answers of any other file.
+            MapSource::Pinned(path)
+                if errno == Errno::ACCESS && bpf_pin::is_bpf_fs(path) == Ok(false) =>
+            {
+                MapError::NotPinned {
+                    map: map.name.into(),
+                    path: path.into(),
+                }
+            }
+            _ => MapError::Open {
+                map: map.name.into(),
+                source_name: name.clone(),
+                errno,
+            },
         })?;
         self.check(map, &fd, name, Found::ByChoice)?;
         Ok(fd)
