@@ -57,6 +57,8 @@ mod sections;
 mod shapes;
 #[path = "vm/stop.rs"]
 mod stop;
+#[path = "vm/struct_ops.rs"]
+mod struct_ops;
 #[path = "vm/table.rs"]
 mod table;
 #[path = "vm/targets.rs"]

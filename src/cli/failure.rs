@@ -135,6 +135,7 @@ impl From<LoadError> for Failure {
             #[cfg(feature = "full")]
             LoadError::Maps(error) => match () {
                 () if error.is_usage() => Class::Usage,
+                () if error.is_object() => Class::BadObject,
                 () if error.is_permission() => Class::Permission,
                 () if error.is_missing() => Class::Missing,
                 () => Class::Other,

@@ -16,6 +16,8 @@ mod old;
 mod program;
 mod relocations;
 #[cfg(feature = "full")]
+mod struct_ops;
+#[cfg(feature = "full")]
 mod targets;
 mod verifier;
 
@@ -140,6 +142,8 @@ pub fn load<'a>(
         choices: options.maps,
         #[cfg(feature = "full")]
         pin_folder: options.pin_folder,
+        #[cfg(feature = "full")]
+        named: &relocated.named,
     };
     let maps = making.all()?;
     let old = old::Old::new(object, kernel)?;
@@ -151,7 +155,10 @@ pub fn load<'a>(
         #[cfg(feature = "full")]
         absent.take();
         let mut loaded = Vec::with_capacity(object.programs.len());
-        for program in object.programs.iter().filter(|p| choose(p)) {
+        let chosen = object.programs.iter().filter(|p| choose(p));
+        #[cfg(feature = "full")]
+        let chosen = chosen.filter(|p| !relocated.named.tables.leaves_out(p));
+        for program in chosen {
             match loader.load(program) {
                 Ok(program) => loaded.push(program),
                 #[cfg(feature = "full")]
@@ -201,15 +208,8 @@ pub fn load<'a>(
 /// Refuses what is described in the object and not done here, before the kernel sees any of it.
 fn check_support(object: &Object<'_>, choose: Choose<'_>) -> Result<(), LoadError> {
     for program in object.programs.iter().filter(|p| choose(p)) {
-        match &program.hook {
-            Hook::Unknown => return Err(LoadError::Object(program.unknown_section())),
-            #[cfg(feature = "full")]
-            _ if program.kind.name.starts_with("struct_ops") => {
-                return Err(LoadError::Unsupported {
-                    what: format!("program {}: the kind {}", program.name, program.kind.name),
-                });
-            }
-            _ => {}
+        if program.hook == Hook::Unknown {
+            return Err(LoadError::Object(program.unknown_section()));
         }
     }
     Ok(())

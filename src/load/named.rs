@@ -4,38 +4,43 @@
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 
-use super::targets::{Aims, Targets};
+use super::struct_ops::{AskedTables, Tables};
+use super::targets::{Aims, Sent, Targets};
 use super::{LoadError, Options};
-use crate::object::Object;
-use crate::sys::bpf;
+use crate::object::{Object, Program};
+use crate::sys::{abi, bpf};
 use crate::target::{Kernel, TypeSource, Wanted};
 
 /// What is to be looked for.
 pub(super) struct Asked<'a> {
     aims: Aims<'a>,
+    tables: AskedTables<'a>,
 }
 
 /// What was found.
 #[derive(Default)]
 pub(super) struct Named {
     pub targets: Targets,
+    pub tables: Tables,
     pub modules: Modules,
 }
 
 impl<'a> Asked<'a> {
     pub fn of(object: &'a Object<'_>, options: &Options<'_>) -> Result<Asked<'a>, LoadError> {
         let aims = Aims::of(object, options.choose)?;
-        Ok(Asked { aims })
+        let tables = AskedTables::of(object)?;
+        Ok(Asked { aims, tables })
     }
 
     /// Whether nothing is looked for in the kernel's types.
     pub fn is_empty(&self) -> bool {
-        self.aims.is_empty()
+        self.aims.is_empty() && self.tables.is_empty()
     }
 
     /// Adds the names to look for.
     pub fn want<'w>(&'w self, wanted: &mut Wanted<'w>) {
         self.aims.want(wanted);
+        self.tables.want(wanted);
     }
 
     /// Looks for everything: in `source`, where these are the running kernel's own types and
@@ -59,8 +64,26 @@ impl<'a> Asked<'a> {
         };
         let mut targets = self.aims.find(types)?;
         targets.find_replaced(object, options.choose)?;
-        let modules = Modules::open(targets.modules())?;
-        Ok(Named { targets, modules })
+        let tables = self.tables.find(object, types)?;
+        let modules = Modules::open(targets.modules().chain(tables.modules()))?;
+        Ok(Named {
+            targets,
+            tables,
+            modules,
+        })
+    }
+}
+
+impl Named {
+    /// What is sent with a program.
+    ///
+    /// # Errors
+    /// What it is for is not there.
+    pub fn of(&self, program: &Program<'_>) -> Result<Sent<'_>, LoadError> {
+        match program.kind.prog_type == abi::BPF_PROG_TYPE_STRUCT_OPS {
+            true => self.tables.of(program, &self.modules),
+            false => self.targets.of(program, &self.modules),
+        }
     }
 }
 

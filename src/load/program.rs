@@ -97,17 +97,18 @@ impl<'l, 'a> Loader<'l, 'a> {
             false => Vec::new(),
         };
         #[cfg(feature = "full")]
-        let target = {
-            let named = &self.relocated.named;
-            named.targets.of(program, &named.modules)?
-        };
+        let target = self.relocated.named.of(program)?;
+        #[cfg(feature = "full")]
+        let member = target.member;
+        #[cfg(not(feature = "full"))]
+        let member = None;
         let load = bpf::ProgLoad {
             #[cfg(feature = "full")]
             attach_btf_id: target.id,
             #[cfg(feature = "full")]
             attach_to: target.of,
             prog_type: program.kind.prog_type,
-            expected_attach_type: self.attach_type(program),
+            expected_attach_type: member.or_else(|| self.attach_type(program)),
             prog_flags: program.kind.prog_flags,
             insns: &bytes,
             license: &self.license,

@@ -60,6 +60,8 @@ pub(super) struct Sent<'t> {
     pub id: u32,
     /// Whose number it is, where that is not the kernel proper.
     pub of: Option<BorrowedFd<'t>>,
+    /// Which member of that struct, for a program of a table of functions.
+    pub member: Option<u32>,
 }
 
 /// The place that a program's section names, or a user in its stead.
@@ -220,10 +222,12 @@ impl Targets {
             Some(Found::Kernel(id, module)) => Sent {
                 id: id.number(),
                 of: module.as_deref().and_then(|module| modules.get(module)),
+                member: None,
             },
             Some(Found::Program(id, fd)) => Sent {
                 id: id.number(),
                 of: Some(fd.as_fd()),
+                member: None,
             },
             Some(Found::Not(absence)) => return Err(absence.error(program)),
         })

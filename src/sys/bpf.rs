@@ -5,10 +5,10 @@
 //! Source: bpf(2) and the kernel's `kernel/bpf/syscall.c`.
 
 use super::abi::{
-    BPF_BTF_LOAD, BPF_F_NUMA_NODE, BPF_F_TEST_RUN_ON_CPU, BPF_LINK_CREATE, BPF_MAP_CREATE,
-    BPF_MAP_FREEZE, BPF_PERF_EVENT, BPF_PROG_LOAD, BPF_PROG_TEST_RUN, BPF_RAW_TRACEPOINT_OPEN,
-    BtfLoadAttr, LinkCreatePerfAttr, MapCreateAttr, MapElemAttr, ProgLoadAttr, ProgTestRunAttr,
-    RawTracepointAttr,
+    BPF_BTF_LOAD, BPF_F_NUMA_NODE, BPF_F_TEST_RUN_ON_CPU, BPF_F_VTYPE_BTF_OBJ_FD, BPF_LINK_CREATE,
+    BPF_MAP_CREATE, BPF_MAP_FREEZE, BPF_PERF_EVENT, BPF_PROG_LOAD, BPF_PROG_TEST_RUN,
+    BPF_RAW_TRACEPOINT_OPEN, BtfLoadAttr, LinkCreatePerfAttr, MapCreateAttr, MapElemAttr,
+    ProgLoadAttr, ProgTestRunAttr, RawTracepointAttr,
 };
 use super::bpf_call::{address, call, call_for_fd, length, number, object_name};
 pub use super::bpf_ids::*;
@@ -39,6 +39,8 @@ pub struct MapCreate<'a> {
     pub btf: Option<MapBtf<'a>>,
     /// BTF id in the kernel's own BTF of a struct_ops value; 0 for none.
     pub btf_vmlinux_value_type_id: u32,
+    /// The module BTF of that id, where it is not the kernel's own (6.9).
+    pub value_type_btf: Option<BorrowedFd<'a>>,
     /// Template of the inner map of a map of maps.
     pub inner_map: Option<BorrowedFd<'a>>,
     /// NUMA node to allocate on.
@@ -155,6 +157,10 @@ fn map_attr(map: &MapCreate<'_>) -> io::Result<MapCreateAttr> {
     };
     if map.numa_node.is_some() {
         attr.map_flags |= BPF_F_NUMA_NODE;
+    }
+    if let Some(btf) = map.value_type_btf {
+        attr.map_flags |= BPF_F_VTYPE_BTF_OBJ_FD;
+        attr.value_type_btf_obj_fd = btf.as_raw_fd();
     }
     if let Some(btf) = map.btf {
         attr.btf_fd = number(btf.fd);

@@ -61,6 +61,18 @@ impl Making<'_, '_> {
             map_extra: map.map_extra,
             ..bpf::MapCreate::default()
         };
+        #[cfg(feature = "full")]
+        if let Some(table) = self.named.tables.table(self.object, map) {
+            create.value_size = table.value_size;
+            create.btf_vmlinux_value_type_id = table.value_type.number();
+            create.value_type_btf = table.module().and_then(|m| self.named.modules.get(m));
+            // Its types are the kernel's; whose program refers to them is asked all the same.
+            create.btf = self.btf.map(|btf| bpf::MapBtf {
+                fd: btf.as_fd(),
+                key_type_id: 0,
+                value_type_id: 0,
+            });
+        }
         let features = &self.kernel.features;
         if features.known(Feature::ObjectNames) == Some(false) {
             create.name = "";

@@ -131,6 +131,42 @@ pub enum MapError {
         /// The kernel's answer.
         errno: Errno,
     },
+    /// A table of functions, and the kernel has no types to say which it takes.
+    #[error("map {map}: the kernel takes tables of functions by its own BTF, and has none")]
+    NoTables {
+        /// The map.
+        map: String,
+    },
+    /// A table of functions that the kernel does not take.
+    #[error("map {map}: this kernel takes no {name} from BPF (it has no bpf_struct_ops_{name})")]
+    NoTable {
+        /// The map.
+        map: String,
+        /// The struct.
+        name: String,
+    },
+    /// A table of functions that is not as the kernel's.
+    #[error("map {map}: its {name} does not fit this kernel's: {why}")]
+    Table {
+        /// The map.
+        map: String,
+        /// The struct.
+        name: String,
+        /// Why not.
+        why: String,
+    },
+    /// A program of a table that is in none.
+    #[error("program {program}: it is in no table of functions (.struct_ops)")]
+    NoPlace {
+        /// The program.
+        program: String,
+    },
+    /// A program that is two different functions.
+    #[error("program {program}: it is in two places of tables of functions that are not the same")]
+    TwoPlaces {
+        /// The program.
+        program: String,
+    },
     /// An arena could not be mapped, or not be filled.
     #[error("map {map}: the arena could not be mapped ({errno})")]
     Arena {
@@ -192,6 +228,15 @@ impl MapError {
             MapError::NotAMap { source_name, .. } => {
                 format!("remove it with rm {source_name}, or name another")
             }
+            MapError::NoTables { .. } => "the kernel must be built with CONFIG_DEBUG_INFO_BTF".into(),
+            MapError::NoTable { .. } => {
+                "tables are taken from 5.6 on, each from another kernel on; one of a module is there \
+                 while the module is"
+                    .into()
+            }
+            MapError::NoPlace { .. } => {
+                "let a struct in SEC(\".struct_ops\") point to it, or leave it out with --prog".into()
+            }
             MapError::Arena { errno, .. } if *errno == Errno::FAULT => {
                 "BPF_F_SEGV_ON_FAULT and globals that are not zero do not go together".into()
             }
@@ -211,10 +256,22 @@ impl MapError {
         matches!(self, MapError::NoMap { .. } | MapError::Resize { .. })
     }
 
+    /// Whether the object makes no sense on any kernel.
+    pub fn is_object(&self) -> bool {
+        matches!(
+            self,
+            MapError::NoPlace { .. } | MapError::TwoPlaces { .. } | MapError::PinName { .. }
+        )
+    }
+
     /// Whether the kernel lacks something.
     pub fn is_missing(&self) -> bool {
         match self {
-            MapError::NoType { .. } | MapError::UnknownType { .. } => true,
+            MapError::NoType { .. }
+            | MapError::UnknownType { .. }
+            | MapError::NoTables { .. }
+            | MapError::NoTable { .. }
+            | MapError::Table { .. } => true,
             MapError::Refused { errno, .. } => *errno != Errno::NOMEM && *errno != Errno::TOOBIG,
             _ => false,
         }

@@ -32,6 +32,8 @@ pub(super) use slots::fill_programs;
 
 use rustix::fd::{AsFd, OwnedFd};
 
+#[cfg(feature = "full")]
+use super::named::Named;
 use super::{LoadError, Memlock};
 use crate::object::{MapKind, MapSpec, Object, Pinning};
 use crate::target::Kernel;
@@ -72,6 +74,9 @@ pub(super) struct Making<'m, 'a> {
     /// Where maps are pinned by name.
     #[cfg(feature = "full")]
     pub pin_folder: &'m str,
+    /// What the object names in the running kernel.
+    #[cfg(feature = "full")]
+    pub named: &'m Named,
 }
 
 #[cfg(not(feature = "full"))]
@@ -112,6 +117,7 @@ impl Making<'_, '_> {
             let made = match (choice::source(self.choices, map.name), &folder) {
                 (Some(source), _) => loaded(map, self.chosen(map, source)?, true)?,
                 (None, Some(folder)) if pinned(map) => self.by_name(map, folder)?,
+                _ if is_left_out(map) => loaded(map, nothing()?, false)?,
                 _ => loaded(map, self.made(map)?, false)?,
             };
             maps.push(made);
@@ -152,6 +158,21 @@ impl Making<'_, '_> {
         }
         Ok(fd)
     }
+}
+
+/// Whether a map is there only for who asks for it: a table of functions in a section with `?`.
+#[cfg(feature = "full")]
+fn is_left_out(map: &MapSpec<'_>) -> bool {
+    matches!(&map.kind, MapKind::StructOps(ops) if !ops.autocreate)
+}
+
+/// A descriptor that stands for a map that was left out.
+#[cfg(feature = "full")]
+fn nothing() -> Result<OwnedFd, LoadError> {
+    crate::sys::file::open("/dev/null").map_err(|errno| LoadError::Map {
+        map: "/dev/null".into(),
+        errno,
+    })
 }
 
 #[cfg(feature = "full")]
