@@ -33,6 +33,24 @@ __noinline int caught(__u64 cookie)
 	return weighed(cookie) & 1;
 }
 
+struct pair {
+	__u64 a, b;
+};
+
+/* By itself this is wrong, for it does not ask whether there is a pair. */
+__hidden __noinline __u64 product(struct pair *of)
+{
+	return of->a * of->b;
+}
+
+SEC("tc")
+int calls_hidden(void *ctx)
+{
+	struct pair pair = { weighed(1), 2 };
+
+	return product(&pair) & 1;
+}
+
 SEC("tc")
 int each_entry(void *ctx)
 {

@@ -18,6 +18,8 @@ mod names;
 mod record;
 #[cfg(feature = "full")]
 mod sanitise;
+#[cfg(feature = "full")]
+mod statics;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -38,4 +40,6 @@ pub use record::{
 };
 #[cfg(feature = "full")]
 pub use sanitise::{Lacks, sanitise};
+#[cfg(feature = "full")]
+pub use statics::make_static;
 pub use types::{MAX_CHAIN, Types};

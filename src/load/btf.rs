@@ -6,7 +6,7 @@ use rustix::io::Errno;
 use super::{LoadError, Memlock};
 use crate::btf::{DatasecFill, for_kernel};
 #[cfg(feature = "full")]
-use crate::btf::{Lacks, sanitise};
+use crate::btf::{Lacks, make_static, sanitise};
 use crate::object::{MapKind, Object};
 use crate::sys::Feature;
 use crate::sys::bpf::{self, Log};
@@ -35,6 +35,8 @@ pub(super) fn load(
     }
     let bytes = for_kernel(btf, &fills(object))?;
     #[cfg(feature = "full")]
+    let bytes = with_hidden_functions(object, bytes)?;
+    #[cfg(feature = "full")]
     let (bytes, sent) = send(bytes, kernel, memlock)?;
     #[cfg(not(feature = "full"))]
     let sent = memlock.retry(|| bpf::btf_load(&bytes, None));
@@ -50,6 +52,18 @@ pub(super) fn load(
         // A kernel that is older than a kind of record in it. Maps and programs do without.
         Err(errno) => without(Some(refusal(&bytes, errno))),
     }
+}
+
+/// Subprograms that the object hides are static to the kernel.
+#[cfg(feature = "full")]
+fn with_hidden_functions(object: &Object<'_>, mut bytes: Vec<u8>) -> Result<Vec<u8>, LoadError> {
+    let programs = || object.programs.iter().map(|p| p.function);
+    let functions = object.functions.iter().enumerate();
+    let hidden = functions.filter(|(_, f)| !f.local && !f.global);
+    let hidden = hidden.filter(|(index, _)| programs().all(|of| of != *index));
+    let hidden: Vec<&str> = hidden.map(|(_, f)| f.name).collect();
+    make_static(&mut bytes, &hidden)?;
+    Ok(bytes)
 }
 
 /// Loads BTF, without what the kernel is known not to know or, where it refuses, turns out not to. The

@@ -44,7 +44,7 @@ pub(super) fn read<'a>(
 pub(super) fn read_programs(object: &mut Object<'_>) -> Result<(), ObjectError> {
     for (index, function) in object.functions.iter().enumerate() {
         let section = object.code.get(function.code).map_or("", |c| c.section);
-        if section == ".text" || function.local {
+        if is_text(section) || function.local {
             continue;
         }
         let name = section.strip_prefix('?').unwrap_or(section);
@@ -78,7 +78,7 @@ pub(super) fn read_programs(object: &mut Object<'_>) -> Result<(), ObjectError> 
         // is a program, of which nothing says what kind.
         object.programs.push(Program {
             name: only.name,
-            section: ".text",
+            section: object.code.get(only.code).map_or(".text", |c| c.section),
             function: 0,
             kind: super::ProgramKind::UNKNOWN,
             hook: Hook::Unknown,
@@ -87,6 +87,11 @@ pub(super) fn read_programs(object: &mut Object<'_>) -> Result<(), ObjectError> 
         });
     }
     Ok(())
+}
+
+/// Whether a section holds subprograms: `.text`, and what other compilers divide it into.
+pub fn is_text(section: &str) -> bool {
+    section == ".text" || cfg!(feature = "full") && section.starts_with(".text.")
 }
 
 /// Whether an instruction belongs to a function.

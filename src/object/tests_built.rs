@@ -85,7 +85,7 @@ fn relocations_of_what_is_not_loaded_are_passed_over() {
 fn subprograms_are_called_by_name_and_by_section_and_given_as_addresses() {
     let insns = [&load(8)[..], &load(0), &[call(-1), call(0), EXIT]].concat();
     let (mut writer, code) = program(&insns);
-    let text = writer.code(".text", &[EXIT, EXIT, EXIT]);
+    let text = writer.code(".text.unlikely", &[EXIT, EXIT, EXIT]);
     writer.symbol("first", (text, 0, 8), Func, Local);
     writer.symbol("second", (text, 8, 8), Func, Local);
     let third = writer.function("third", text, 2, 1);
