@@ -27,6 +27,9 @@ mod features;
 mod globals;
 #[path = "vm/join.rs"]
 mod join;
+#[cfg(feature = "full")]
+#[path = "vm/ksyms.rs"]
+mod ksyms;
 #[path = "vm/left.rs"]
 mod left;
 #[path = "vm/links.rs"]
@@ -61,6 +64,7 @@ mod stop;
 mod struct_ops;
 #[path = "vm/table.rs"]
 mod table;
+#[cfg(feature = "full")]
 #[path = "vm/targets.rs"]
 mod targets;
 #[path = "vm/types.rs"]

@@ -59,10 +59,12 @@ int leave(__u64 *ctx)
 	return 0;
 }
 
-SEC("fmod_ret/bpf_modify_return_test")
+SEC("fmod_ret/security_file_open")
 int modify(__u64 *ctx)
 {
-	seen += ctx[0];
+	struct file *file = (void *)ctx[0];
+
+	seen += file->f_flags;
 	return 0;
 }
 

@@ -15,6 +15,12 @@ impl TypeId {
     pub fn number(self) -> u32 {
         self.0 & 0x00ff_ffff
     }
+
+    /// Which of several BTFs held together it is of; 0 for the first.
+    #[cfg(feature = "full")]
+    pub fn holder(self) -> u32 {
+        self.0 >> 24
+    }
 }
 
 impl fmt::Display for TypeId {

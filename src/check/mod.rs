@@ -52,7 +52,7 @@ pub struct Checked {
 /// A relocation that does not fit the object's own types.
 pub fn wanted<'a>(object: &Object<'a>) -> Result<Wanted<'a>, FitError> {
     let mut wanted = names_wanted(object, &|_| true)?;
-    externs_wanted(object, &mut wanted);
+    externs_wanted(object, &mut wanted, &|_| true);
     Ok(wanted)
 }
 
@@ -81,7 +81,7 @@ pub fn check(
         report(&made);
     };
     let fitted = fit(object, target, &|_| true, Some(&mut each))?;
-    let found = externs(object, target, known)?;
+    let found = externs(object, target, known, &|_| true)?;
     for (of, found) in object.externs.iter().zip(&found) {
         let list = match found {
             Found::Missing => &mut checked.missing,

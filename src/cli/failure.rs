@@ -122,10 +122,19 @@ impl From<LoadError> for Failure {
             | LoadError::NoKernelBtf { .. }
             | LoadError::NoKernelRelocation
             | LoadError::Program { .. }
-            | LoadError::Unsupported { .. }
-            | LoadError::Kconfig(_) => Class::Missing,
+            | LoadError::Unsupported { .. } => Class::Missing,
+            #[cfg(not(feature = "full"))]
+            LoadError::Kconfig(_) => Class::Missing,
             #[cfg(feature = "full")]
             LoadError::NoPlace { .. } => Class::Usage,
+            #[cfg(feature = "full")]
+            LoadError::Extern(_)
+            | LoadError::ConfigNotSet(_)
+            | LoadError::NoConfig(_)
+            | LoadError::ExternNeedsBtf(_)
+            | LoadError::MissingFunction { .. } => Class::Missing,
+            #[cfg(feature = "full")]
+            LoadError::SymbolsHidden(_) => Class::Permission,
             #[cfg(feature = "full")]
             LoadError::NoTarget { .. }
             | LoadError::NeedsOwnBtf { .. }

@@ -1,5 +1,6 @@
 //! Externs of the kernel into the instructions that refer to them.
 
+use crate::btf::TypeId;
 use crate::object::{Insn, Object, op};
 use crate::relocate::{Fitted, Found};
 
@@ -11,11 +12,24 @@ pub const POISON_KFUNC: i32 = 2_002_000_000;
 /// The same for loads of maps that are not there, by the number of the map.
 pub const POISON_MAP: i32 = 2_001_000_000;
 
+/// What was found for the extern `name`, where it is a module's.
+pub(super) fn of_module(object: &Object<'_>, fitted: &Fitted, name: &str) -> Option<TypeId> {
+    match find(object, fitted, name) {
+        Some((_, Found::Type(id))) if id.holder() != 0 => Some(id),
+        _ => None,
+    }
+}
+
+/// The extern `name`: its number, and what was found for it.
+fn find(object: &Object<'_>, fitted: &Fitted, name: &str) -> Option<(usize, Found)> {
+    let index = object.externs.iter().position(|e| e.name == name)?;
+    Some((index, *fitted.externs.get(index)?))
+}
+
 /// Writes what was found for the extern `name` into the first of these instructions. `false`: nobody
 /// looked.
 pub(super) fn write(object: &Object<'_>, fitted: &Fitted, name: &str, insns: &mut [Insn]) -> bool {
-    let index = object.externs.iter().position(|e| e.name == name);
-    let found = index.and_then(|index| Some((index, *fitted.externs.get(index)?)));
+    let found = find(object, fitted, name);
     let (Some((index, found)), Some((insn, rest))) = (found, insns.split_first_mut()) else {
         return false;
     };

@@ -24,6 +24,8 @@ pub use lookup::look_up;
 
 pub use records::{FUNC_RECORD, LINE_RECORD};
 
+#[cfg(feature = "full")]
+use crate::btf::TypeId;
 use crate::object::{Code, Function, Insn, Object, Program, Referent, op};
 use crate::relocate::{Fitted, POISON};
 
@@ -37,6 +39,9 @@ pub struct Linked {
     pub insns: Vec<Insn>,
     /// Where the descriptors of maps belong.
     pub fixups: Vec<Fixup>,
+    /// Where what a module has is meant, which only a descriptor tells: the instruction, and the type.
+    #[cfg(feature = "full")]
+    pub of_modules: Vec<(usize, TypeId)>,
     /// Its functions in order: index in [`Object::functions`], first instruction.
     pub functions: Vec<(usize, usize)>,
     /// `bpf_func_info` records of [`FUNC_RECORD`] bytes.
@@ -210,6 +215,10 @@ impl Linker<'_> {
                     return Ok(Some((at, called)));
                 }
                 Some(Referent::Extern { name }) => {
+                    #[cfg(feature = "full")]
+                    if let Some(id) = externs::of_module(object, self.fitted, name) {
+                        self.out.of_modules.push((start + at, id));
+                    }
                     let rest = self.out.insns.get_mut(start + at..).unwrap_or_default();
                     if !externs::write(object, self.fitted, name, rest) {
                         return Err(LinkError::Extern {

@@ -7,6 +7,8 @@ use super::verifier::Refusal;
 use crate::btf::BtfError;
 use crate::link::LinkError;
 use crate::object::ObjectError;
+#[cfg(feature = "full")]
+use crate::relocate::ExternError;
 use crate::relocate::FitError;
 #[cfg(feature = "full")]
 use crate::sys::kallsyms;
@@ -43,6 +45,37 @@ pub enum LoadError {
         /// Whose types were asked.
         from: String,
     },
+    /// An extern that the kernel does not have as the object wants it.
+    #[cfg(feature = "full")]
+    #[error(transparent)]
+    Extern(#[from] ExternError),
+    /// An extern that is looked for in the kernel's own BTF, and there is none.
+    #[cfg(feature = "full")]
+    #[error("extern {0}: it is looked for in the kernel's own BTF, and this kernel has none")]
+    ExternNeedsBtf(String),
+    /// An extern whose address the kernel does not tell.
+    #[cfg(feature = "full")]
+    #[error("extern {0}: the kernel hides the addresses of its symbols")]
+    SymbolsHidden(String),
+    /// A program calls a kernel function that is not there.
+    #[cfg(feature = "full")]
+    #[error("program {program}: {place}: calls {function}(), which this kernel does not have")]
+    MissingFunction {
+        /// The program.
+        program: String,
+        /// The function in it, the slot in that function, and the source line where it is known.
+        place: String,
+        /// The function.
+        function: String,
+    },
+    /// A value of the kernel's configuration that is not set.
+    #[cfg(feature = "full")]
+    #[error("extern {0}: the kernel's configuration does not set it")]
+    ConfigNotSet(String),
+    /// A value of the kernel's configuration, which is nowhere to be found.
+    #[cfg(feature = "full")]
+    #[error("extern {0}: the kernel's configuration is not known")]
+    NoConfig(String),
     /// The kernel was told to relocate, and does not know how.
     #[error("this kernel does not relocate by itself, which those from 5.17 on do")]
     NoKernelRelocation,
@@ -91,6 +124,7 @@ pub enum LoadError {
         errno: Errno,
     },
     /// A kernel configuration value that is not known here.
+    #[cfg(not(feature = "full"))]
     #[error("the object wants the kernel configuration value {0}, which is not supported yet")]
     Kconfig(String),
     /// Something that the object asks for and this version does not do.
@@ -206,9 +240,26 @@ impl LoadError {
                 Some(format!("--attach {program}={noun}"))
             }
             #[cfg(feature = "full")]
+            LoadError::Extern(error) => super::externs::hint(error),
+            #[cfg(feature = "full")]
+            LoadError::ConfigNotSet(_) => Some("declared __weak, it is 0 then".into()),
+            #[cfg(feature = "full")]
+            LoadError::NoConfig(_) => Some(format!(
+                "looked for {}: put it there",
+                crate::target::Config::places().join(", ")
+            )),
+            #[cfg(feature = "full")]
+            LoadError::SymbolsHidden(_) => Some(
+                "run as root; where that is not enough: sysctl -w kernel.kptr_restrict=0".into(),
+            ),
+            #[cfg(feature = "full")]
+            LoadError::MissingFunction { function, .. } => Some(format!(
+                "the object was made for another kernel: guard the call with bpf_ksym_exists({function})"
+            )),
+            #[cfg(feature = "full")]
             LoadError::NoTarget { noun, place, .. } => Some(no_target_hint(noun, place)),
             #[cfg(feature = "full")]
-            LoadError::NeedsOwnBtf { .. } => Some(
+            LoadError::NeedsOwnBtf { .. } | LoadError::ExternNeedsBtf(_) => Some(
                 "the kernel must be built with CONFIG_DEBUG_INFO_BTF: --btf does not stand in for it"
                     .into(),
             ),

@@ -1,10 +1,16 @@
-//! Values of `.kconfig` that the loader itself knows.
+//! Values of `.kconfig`: those that the loader itself knows, and those of the kernel's configuration.
 
 use super::LoadError;
-use crate::object::{MapSpec, Object};
+#[cfg(feature = "full")]
+use super::config;
+#[cfg(not(feature = "full"))]
+use super::no_config as config;
+use crate::object::{Global, MapSpec, Object};
 use crate::sys::kernel as sys_kernel;
 use crate::sys::{Feature, kernel::Version};
 use crate::target::Kernel;
+
+pub(super) use config::unknown;
 
 /// System calls got wrappers with a common prefix on arm64 in 4.19, on x86 in 4.17.
 const WRAPPERS: Version = Version {
@@ -17,21 +23,6 @@ const WRAPPERS: Version = Version {
     sublevel: 0,
 };
 
-/// Weak variables that are 0 because nobody looks into the kernel's configuration yet.
-pub(super) fn unknown(object: &Object<'_>) -> Option<String> {
-    let index = object.map(".kconfig")?;
-    let names: Vec<&str> = object
-        .globals
-        .iter()
-        .filter(|g| g.map == index && g.weak && !g.name.starts_with("LINUX_"))
-        .map(|g| g.name)
-        .collect();
-    match names.is_empty() {
-        true => None,
-        false => Some(["taken as 0, not being known: ", &names.join(", ")].concat()),
-    }
-}
-
 /// The contents of the `.kconfig` map.
 pub(super) fn values(
     object: &Object<'_>,
@@ -40,6 +31,7 @@ pub(super) fn values(
 ) -> Result<Vec<u8>, LoadError> {
     let mut bytes = vec![0; map.value_size as usize];
     let index = object.map(map.name);
+    let config = config::read(object)?;
     for global in object.globals.iter().filter(|g| Some(g.map) == index) {
         let value = match global.name {
             "LINUX_KERNEL_VERSION" => u64::from(sys_kernel::version_code()),
@@ -48,15 +40,20 @@ pub(super) fn values(
                 u64::from(wrapped)
             }
             "LINUX_HAS_BPF_COOKIE" => u64::from(kernel.features.has(Feature::PerfLink)),
-            // CONFIG_… of a weak variable: as if it were not set.
-            _ if global.weak => 0,
-            other => return Err(LoadError::Kconfig(other.into())),
+            _ => {
+                put(&mut bytes, global, &config::value(object, global, &config)?);
+                continue;
+            }
         };
-        let place = bytes.get_mut(global.offset..global.offset + global.size.min(8));
-        if let Some(place) = place {
-            let len = place.len();
-            place.copy_from_slice(&value.to_le_bytes()[..len]);
-        }
+        put(&mut bytes, global, &value.to_le_bytes());
     }
     Ok(bytes)
+}
+
+fn put(bytes: &mut [u8], global: &Global<'_>, value: &[u8]) {
+    let end = global.offset.saturating_add(global.size.min(value.len()));
+    if let Some(place) = bytes.get_mut(global.offset..end) {
+        let len = place.len();
+        place.copy_from_slice(&value[..len]);
+    }
 }

@@ -5,15 +5,23 @@
 
 mod attach;
 mod btf;
+#[cfg(feature = "full")]
+mod config;
 mod error;
+#[cfg(feature = "full")]
+mod externs;
 #[cfg(feature = "full")]
 mod globals;
 mod kconfig;
 mod map;
 #[cfg(feature = "full")]
 mod named;
+#[cfg(not(feature = "full"))]
+mod no_config;
 mod old;
 mod program;
+#[cfg(feature = "full")]
+mod program_externs;
 mod relocations;
 #[cfg(feature = "full")]
 mod struct_ops;

@@ -1,13 +1,17 @@
-//! What an object names in the running kernel: the targets of its programs. All of it is looked for in
-//! one pass over the kernel's types, that of the relocations where these are of the same kernel.
+//! What an object names in the running kernel: the targets of its programs, and its externs. All of it is
+//! looked for in one pass over the kernel's types, that of the relocations where these are of the same
+//! kernel.
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 
+use super::externs::Externs;
 use super::struct_ops::{AskedTables, Tables};
 use super::targets::{Aims, Sent, Targets};
 use super::{LoadError, Options};
+use crate::btf::TypeId;
 use crate::object::{Object, Program};
+use crate::relocate::Found;
 use crate::sys::{abi, bpf};
 use crate::target::{Kernel, TypeSource, Wanted};
 
@@ -15,6 +19,7 @@ use crate::target::{Kernel, TypeSource, Wanted};
 pub(super) struct Asked<'a> {
     aims: Aims<'a>,
     tables: AskedTables<'a>,
+    externs: Externs<'a>,
 }
 
 /// What was found.
@@ -22,25 +27,51 @@ pub(super) struct Asked<'a> {
 pub(super) struct Named {
     pub targets: Targets,
     pub tables: Tables,
+    /// By extern, as [`Object::externs`].
+    pub externs: Vec<Found>,
+    /// The modules that externs are of, each with the number by which types tell it.
+    holders: Vec<(u32, String)>,
     pub modules: Modules,
 }
 
+impl Named {
+    /// What is sent with a program.
+    ///
+    /// # Errors
+    /// What it is for is not there.
+    pub fn of(&self, program: &Program<'_>) -> Result<Sent<'_>, LoadError> {
+        match program.kind.prog_type == abi::BPF_PROG_TYPE_STRUCT_OPS {
+            true => self.tables.of(program, &self.modules),
+            false => self.targets.of(program, &self.modules),
+        }
+    }
+
+    /// The BTF of the module that a type of an extern is of.
+    pub fn holder(&self, id: TypeId) -> Option<BorrowedFd<'_>> {
+        let (_, module) = self.holders.iter().find(|(of, _)| *of == id.holder())?;
+        self.modules.get(module)
+    }
+}
+
 impl<'a> Asked<'a> {
-    pub fn of(object: &'a Object<'_>, options: &Options<'_>) -> Result<Asked<'a>, LoadError> {
-        let aims = Aims::of(object, options.choose)?;
-        let tables = AskedTables::of(object)?;
-        Ok(Asked { aims, tables })
+    pub fn of(object: &'a Object<'a>, options: &Options<'_>) -> Result<Asked<'a>, LoadError> {
+        Ok(Asked {
+            aims: Aims::of(object, options.choose)?,
+            tables: AskedTables::of(object)?,
+            externs: Externs::of(object, options),
+        })
     }
 
     /// Whether nothing is looked for in the kernel's types.
     pub fn is_empty(&self) -> bool {
-        self.aims.is_empty() && self.tables.is_empty()
+        self.aims.is_empty() && self.tables.is_empty() && self.externs.are_untyped()
     }
 
     /// Adds the names to look for.
     pub fn want<'w>(&'w self, wanted: &mut Wanted<'w>) {
         self.aims.want(wanted);
         self.tables.want(wanted);
+        self.externs.want(wanted);
     }
 
     /// Looks for everything: in `source`, where these are the running kernel's own types and
@@ -65,25 +96,26 @@ impl<'a> Asked<'a> {
         let mut targets = self.aims.find(types)?;
         targets.find_replaced(object, options.choose)?;
         let tables = self.tables.find(object, types)?;
-        let modules = Modules::open(targets.modules().chain(tables.modules()))?;
+        let externs = self.externs.find(types)?;
+        let mut holders: Vec<(u32, String)> = Vec::new();
+        for found in &externs {
+            if let (Found::Type(id), Some(types)) = (found, types)
+                && let Some(module) = types.module(*id)
+                && holders.iter().all(|(of, _)| *of != id.holder())
+            {
+                holders.push((id.holder(), module.into()));
+            }
+        }
+        let holding = holders.iter().map(|(_, module)| &**module);
+        let modules = targets.modules().chain(tables.modules()).chain(holding);
+        let modules = Modules::open(modules)?;
         Ok(Named {
             targets,
             tables,
+            externs,
+            holders,
             modules,
         })
-    }
-}
-
-impl Named {
-    /// What is sent with a program.
-    ///
-    /// # Errors
-    /// What it is for is not there.
-    pub fn of(&self, program: &Program<'_>) -> Result<Sent<'_>, LoadError> {
-        match program.kind.prog_type == abi::BPF_PROG_TYPE_STRUCT_OPS {
-            true => self.tables.of(program, &self.modules),
-            false => self.targets.of(program, &self.modules),
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 
-use rustix::fd::{AsFd, AsRawFd, OwnedFd};
+use rustix::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use rustix::io::Errno;
 
 use super::old::{Old, read_by_first_helpers};
@@ -32,8 +32,8 @@ pub struct LoadedProgram<'a> {
 }
 
 pub(super) struct Loader<'l, 'a> {
-    object: &'l Object<'a>,
-    relocated: &'l Relocated,
+    pub(super) object: &'l Object<'a>,
+    pub(super) relocated: &'l Relocated,
     old: &'l Old,
     btf: Option<&'l OwnedFd>,
     maps: &'l [LoadedMap],
@@ -90,7 +90,7 @@ impl<'l, 'a> Loader<'l, 'a> {
         program: &Program<'a>,
         mut linked: Linked,
     ) -> Result<LoadedProgram<'a>, LoadError> {
-        let bytes = self.finish(&linked);
+        let (bytes, descriptors) = self.finish(&linked);
         let name = kernel_name(program.name);
         let core_relos = match self.relocated.by_kernel {
             true => linked.core_relos(self.object),
@@ -111,6 +111,7 @@ impl<'l, 'a> Loader<'l, 'a> {
             expected_attach_type: member.or_else(|| self.attach_type(program)),
             prog_flags: program.kind.prog_flags,
             insns: &bytes,
+            fd_array: &descriptors,
             license: &self.license,
             kern_version: self.version,
             name: match self.lacks(Feature::ObjectNames) {
@@ -172,8 +173,9 @@ impl<'l, 'a> Loader<'l, 'a> {
             .filter(|attach_type| one_by_one(*attach_type).is_none_or(|link| features.has(link)))
     }
 
-    /// The instructions with the descriptors of the maps in them.
-    fn finish(&self, linked: &Linked) -> Vec<u8> {
+    /// The instructions with the descriptors of maps and of modules' BTF in them, and those
+    /// descriptors that they name by a place in a table.
+    fn finish(&self, linked: &Linked) -> (Vec<u8>, Vec<RawFd>) {
         let mut insns = linked.insns.clone();
         for fixup in &linked.fixups {
             let Some(map) = self.maps.get(fixup.map) else {
@@ -183,7 +185,12 @@ impl<'l, 'a> Loader<'l, 'a> {
                 first.imm = map.fd.as_raw_fd();
             }
         }
-        insns.iter().flat_map(|insn| Insn::bytes(*insn)).collect()
+        #[cfg_attr(not(feature = "full"), expect(unused_mut))]
+        let mut table = Vec::new();
+        #[cfg(feature = "full")]
+        self.name_modules(linked, &mut insns, &mut table);
+        let bytes = insns.iter().flat_map(|insn| Insn::bytes(*insn)).collect();
+        (bytes, table)
     }
 
     /// Why the kernel refused: asked again, this time with a log.
@@ -207,6 +214,10 @@ impl<'l, 'a> Loader<'l, 'a> {
                 },
             };
         };
+        #[cfg(feature = "full")]
+        if let Some(error) = self.missing_function(program, linked, &refusal) {
+            return error;
+        }
         match refusal
             .insn
             .filter(|insn| self.is_poison(linked, *insn, &refusal))
@@ -262,7 +273,7 @@ impl<'l, 'a> Loader<'l, 'a> {
     }
 
     /// A slot of a section in words.
-    fn place_of(&self, code: usize, slot: usize) -> String {
+    pub(super) fn place_of(&self, code: usize, slot: usize) -> String {
         let (function, insn) = self.object.place(code, slot);
         match self.object.source_line(code, slot) {
             Some(line) => format!("{function}, instruction {insn} ({line})"),

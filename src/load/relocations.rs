@@ -62,12 +62,18 @@ pub(super) fn choose(
     if options.report.is_some() {
         apply(object, kernel, options)?;
     }
+    let fitted = Fitted::compiled(object);
     #[cfg(feature = "full")]
     let named = Asked::of(object, options)?.find(object, options, &TypeSource::none())?;
+    #[cfg(feature = "full")]
+    let fitted = Fitted {
+        externs: named.externs.clone(),
+        ..fitted
+    };
     Ok(Relocated {
         #[cfg(feature = "full")]
         named,
-        fitted: Fitted::compiled(object),
+        fitted,
         from: Some("the kernel".into()),
         unknown: Vec::new(),
         by_kernel,
@@ -104,10 +110,16 @@ pub(super) fn apply(
     #[cfg(not(feature = "full"))]
     let unknown = Vec::new();
     let report = options.report.as_mut().map(|report| &mut **report as _);
+    let fitted = fit(object, types, options.choose, report)?;
+    #[cfg(feature = "full")]
+    let fitted = Fitted {
+        externs: named.externs.clone(),
+        ..fitted
+    };
     Ok(Relocated {
         #[cfg(feature = "full")]
         named,
-        fitted: fit(object, types, options.choose, report)?,
+        fitted,
         from: source.from,
         unknown,
         by_kernel: false,

@@ -16,7 +16,7 @@ enum Shape {
 ///
 /// # Errors
 /// Why the value can't be held.
-pub(super) fn bytes(btf: &Btf<'_>, ty: TypeId, value: &str) -> Result<Vec<u8>, &'static str> {
+pub fn bytes(btf: &Btf<'_>, ty: TypeId, value: &str) -> Result<Vec<u8>, &'static str> {
     let shape = shape(btf, ty).ok_or("is for a variable of a type that holds no configuration")?;
     if let Some(text) = value.strip_prefix('"') {
         let text = text.strip_suffix('"').ok_or("is no text: it has no end")?;

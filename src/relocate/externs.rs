@@ -6,9 +6,9 @@
 use thiserror::Error;
 
 use super::compat::Pair;
-use super::{RelocateError, Target, config};
+use super::{Choose, RelocateError, Target, config};
 use crate::btf::{Btf, Kind, TypeId, essential_name};
-use crate::object::{Extern, ExternKind, Object};
+use crate::object::{Extern, ExternKind, Function, Object, Referent};
 use crate::target::{Address, Wanted};
 
 /// What is known of a kernel beside its types. Each may be `None`: nobody can say.
@@ -81,9 +81,54 @@ pub enum ExternError {
     },
 }
 
+/// Which externs are looked for; any other is as good as missing.
+pub type Needed<'n> = &'n dyn Fn(&Extern<'_>) -> bool;
+
+/// The names of the externs that the chosen programs refer to, and the functions that these call.
+pub fn externs_needed<'a>(object: &Object<'a>, choose: Choose<'_>) -> Vec<&'a str> {
+    let mut names = Vec::new();
+    let mut todo: Vec<usize> = Vec::new();
+    for program in object.programs.iter().filter(|p| choose(p)) {
+        todo.push(program.function);
+        todo.extend(program.exception_callback);
+    }
+    let mut reached = vec![false; object.functions.len()];
+    while let Some(index) = todo.pop() {
+        let function = object.functions.get(index);
+        let code = function.and_then(|f| object.code.get(f.code));
+        let (Some(function), Some(code), Some(reached @ false)) =
+            (function, code, reached.get_mut(index))
+        else {
+            continue;
+        };
+        *reached = true;
+        let slots = function.start..function.start.saturating_add(function.len);
+        let first = code.references.partition_point(|r| r.insn < slots.start);
+        let references = code.references.iter().skip(first);
+        for reference in references.take_while(|r| r.insn < slots.end) {
+            match reference.to {
+                Referent::Extern { name } => names.push(name),
+                Referent::Call(to) | Referent::Address(to) => todo.push(to),
+                _ => {}
+            }
+        }
+        // Functions of the same section may be called without a relocation.
+        for (slot, insn) in (slots.start..).zip(code.insns.get(slots).unwrap_or_default()) {
+            if insn.is_local_call() && code.reference(slot).is_none() {
+                let start = slot as i64 + 1 + i64::from(insn.imm);
+                let is_it = |f: &Function<'_>| f.code == function.code && f.start as i64 == start;
+                todo.extend(object.functions.iter().position(is_it));
+            }
+        }
+    }
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 /// Adds the names of the externs that are looked for in a kernel's types.
-pub fn externs_wanted<'a>(object: &Object<'a>, wanted: &mut Wanted<'a>) {
-    for of in &object.externs {
+pub fn externs_wanted<'a>(object: &Object<'a>, wanted: &mut Wanted<'a>, needed: Needed<'_>) {
+    for of in object.externs.iter().filter(|of| needed(of)) {
         let kind = match of.kind {
             ExternKind::Variable(_) => Kind::Var,
             ExternKind::Function(_) => Kind::Func,
@@ -95,8 +140,8 @@ pub fn externs_wanted<'a>(object: &Object<'a>, wanted: &mut Wanted<'a>) {
     }
 }
 
-/// Looks for each extern of the object, in the order of [`Object::externs`]. `target` must know
-/// what [`externs_wanted`] gives.
+/// Looks for each extern of the object that is needed, in the order of [`Object::externs`]. `target`
+/// must know what [`externs_wanted`] gives.
 ///
 /// # Errors
 /// The first that is not weak and not there, or not what the object expects.
@@ -104,8 +149,12 @@ pub fn externs(
     object: &Object<'_>,
     target: &dyn Target,
     known: Known<'_>,
+    needed: Needed<'_>,
 ) -> Result<Vec<Found>, ExternError> {
-    let find = |of| find(object, of, target, known);
+    let find = |of| match needed(of) {
+        true => find(object, of, target, known),
+        false => Ok(Found::Missing),
+    };
     object.externs.iter().map(find).collect()
 }
 

@@ -38,9 +38,13 @@ mod tests;
 mod value;
 mod wanted;
 
+#[cfg(feature = "full")]
+pub use config::bytes as config_bytes;
 pub use error::RelocateError;
 #[cfg(feature = "full")]
-pub use externs::{ConfigValue, ExternError, Found, Known, externs, externs_wanted};
+pub use externs::{
+    ConfigValue, ExternError, Found, Known, Needed, externs, externs_needed, externs_wanted,
+};
 #[cfg(feature = "full")]
 pub use fit::roots_missing;
 pub use fit::{Choose, FitError, Fitted, RelocationReport, describe, fit, names_wanted, root_name};

@@ -146,13 +146,18 @@ impl Facts {
         let failed = |error: TargetError| Failure::other(error.to_string());
         let externs = objects.iter().flat_map(|(_, object)| object.iter());
         let externs = externs.flat_map(|object| &object.externs);
-        let names = externs.filter(|of| of.kind == ExternKind::Address);
-        let names = names.map(|of| of.name);
+        let addresses = externs.clone().filter(|of| of.kind == ExternKind::Address);
+        let addresses = addresses.map(|of| of.name);
+        let values = externs.filter(|of| matches!(of.kind, ExternKind::Config(_)));
+        let values = values.map(|of| of.name);
         let symbols = check
             .kallsyms
             .as_deref()
-            .map(|path| Symbols::read(path, names));
-        let config = check.kconfig.as_deref().map(Config::read);
+            .map(|path| Symbols::read(path, addresses));
+        let config = check
+            .kconfig
+            .as_deref()
+            .map(|path| Config::read(path, values));
         Ok(Facts {
             symbols: symbols.transpose().map_err(failed)?,
             config: config.transpose().map_err(failed)?,

@@ -3,7 +3,7 @@
 use super::*;
 use crate::btf::Linkage;
 use crate::object::{Extern, ExternKind, Object};
-use crate::relocate::{ExternError, Found, Known, externs, externs_wanted};
+use crate::relocate::{ExternError, Found, Known, externs, externs_needed, externs_wanted};
 use crate::target::{Address, Wanted};
 
 const EXTERNS: &[u8] = include_bytes!("../../../prebuilt/arm64/tests/externs.bpf.o");
@@ -44,11 +44,11 @@ fn kernel(acquire: &str) -> Kernel {
 impl Kernel {
     fn answer(&self, object: &Object<'_>, known: Known<'_>) -> Result<Vec<Found>, ExternError> {
         let mut wanted = Wanted::default();
-        externs_wanted(object, &mut wanted);
+        externs_wanted(object, &mut wanted, &|_| true);
         let target = windowed(&self.bytes, &wanted).unwrap();
-        let found = externs(object, &target, known);
+        let found = externs(object, &target, known, &|_| true);
         let whole = Whole::new(&self.bytes).unwrap();
-        assert_eq!(externs(object, &whole, known), found);
+        assert_eq!(externs(object, &whole, known, &|_| true), found);
         found
     }
 }
@@ -172,4 +172,31 @@ fn what_is_strong_must_be_there() {
     let expected =
         "extern CONFIG_HZ: the kernel's value y is for a bool, a char or an enum libbpf_tristate";
     assert_eq!(error, expected);
+}
+
+#[test]
+fn externs_are_needed_by_those_who_come_to_them() {
+    let object = Object::parse(EXTERNS).unwrap();
+    let needed = |name: &'static str| externs_needed(&object, &|program| program.name == name);
+    // Its configuration is asked for by a subprogram, and by a callback.
+    let symbols = [
+        "init_task",
+        "no_such_symbol",
+        "no_such_variable",
+        "runqueues",
+    ];
+    assert_eq!(needed("symbols"), symbols);
+    let functions = [
+        "bpf_no_such_function",
+        "bpf_task_acquire",
+        "bpf_task_from_pid___old",
+        "bpf_task_release___mine",
+    ];
+    assert_eq!(needed("functions"), functions);
+    assert_eq!(needed("nobody"), [""; 0]);
+    // What nobody needs is as good as missing, though it is strong.
+    let kernel = kernel("gone");
+    let whole = Whole::new(&kernel.bytes).unwrap();
+    let found = externs(&object, &whole, Known::default(), &|of| of.weak).unwrap();
+    assert_eq!(found[6], Found::Missing);
 }

@@ -1,75 +1,239 @@
-//! The configuration that a kernel was built with: /boot/config-R, or /proc/config.gz.
+//! The configuration that a kernel was built with: /proc/config.gz, or a file beside its image.
 
-use miniz_oxide::inflate::decompress_to_vec_with_limit;
+use miniz_oxide::inflate::stream::{InflateState, inflate};
+use miniz_oxide::{DataFormat, MZError, MZFlush, MZStatus};
+use rustix::io;
 
-use crate::sys::file;
+use crate::sys::{file, kernel};
 use crate::target::TargetError;
 
-/// A configuration has some 300 KB.
+/// A configuration has some 300 KB: a file that is unpacked to more is none.
 const LARGEST: usize = 16 << 20;
 
-/// A kernel's configuration.
+/// Bytes that are read, and unpacked, at a time.
+const PIECE: usize = 4096;
+
+/// A line may be this long; what exceeds it is dropped.
+const LONGEST: usize = 4096;
+
+const MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// Some values of a kernel's configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
-    /// Names and values, sorted by name.
-    values: Vec<(String, String)>,
+    /// Names that were looked for and the values that they have, sorted by name.
+    values: Vec<(String, Option<String>)>,
 }
 
 impl Config {
-    /// Reads a configuration file, plain or packed by gzip.
+    /// Looks for `names` in a configuration file, plain or packed by gzip. Nothing else of it is held in
+    /// memory: to unpack it takes some 50 KB.
     ///
     /// # Errors
     /// A file that can't be read or unpacked, or has not one value in it.
-    pub fn read(path: &str) -> Result<Config, TargetError> {
+    pub fn read<'n>(
+        path: &str,
+        names: impl Iterator<Item = &'n str>,
+    ) -> Result<Config, TargetError> {
+        let failed = |error| TargetError::File {
+            path: path.into(),
+            error,
+        };
         let refused = |what| TargetError::Facts {
             path: path.into(),
             what,
         };
-        let bytes = file::read_whole(path, LARGEST).map_err(|error| TargetError::File {
-            path: path.into(),
-            error,
-        })?;
-        let bytes = match bytes.starts_with(&MAGIC) {
-            true => unpack(&bytes).map_err(refused)?,
-            false => bytes,
+        let mut config = Config::wanting(names);
+        let file = file::open_stream(path).map_err(failed)?;
+        let mut any = false;
+        let mut lines = Lines::default();
+        let mut line = |line: &[u8]| any |= config.look(line);
+        let mut broken = None;
+        let mut read = |buffer: &mut [u8]| match file::fill(&file, buffer) {
+            Ok(bytes) => bytes.len(),
+            Err(error) => {
+                broken = Some(error);
+                0
+            }
         };
-        let config = Config::parse(&String::from_utf8_lossy(&bytes));
-        match config.values.is_empty() {
-            true => Err(refused(
+        let unpacked = text(&mut read, &mut |bytes| lines.take(bytes, &mut line));
+        if let Some(error) = broken {
+            return Err(failed(error));
+        }
+        unpacked.map_err(refused)?;
+        lines.end(&mut line);
+        match any {
+            true => Ok(config),
+            false => Err(refused(
                 "no kernel configuration: not one line is CONFIG_NAME=VALUE",
             )),
-            false => Ok(config),
         }
     }
 
-    fn parse(text: &str) -> Config {
-        let lines = text.lines().filter(|line| line.starts_with("CONFIG_"));
-        let pairs = lines.filter_map(|line| line.split_once('='));
-        let mut values: Vec<(String, String)> = pairs
-            .map(|(name, value)| (name.into(), value.into()))
-            .collect();
-        // Of two values the first counts.
-        values.sort_by(|(a, _), (b, _)| a.cmp(b));
-        values.dedup_by(|(later, _), (first, _)| later == first);
+    /// Looks for `names` in the running kernel's configuration: see [`Config::places`]. `None`: it is
+    /// in none of them.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn running<'n>(
+        names: impl Iterator<Item = &'n str>,
+    ) -> Result<Option<Config>, TargetError> {
+        let there = Config::places().into_iter().find(|path| {
+            !matches!(
+                file::open(&**path),
+                Err(io::Errno::NOENT | io::Errno::NOTDIR)
+            )
+        });
+        there.map(|path| Config::read(&path, names)).transpose()
+    }
+
+    /// Where the running kernel's configuration may be, the best first: what the kernel itself shows,
+    /// then what a distribution installs.
+    pub fn places() -> [String; 3] {
+        let release = kernel::release();
+        [
+            "/proc/config.gz".into(),
+            ["/boot/config-", &release].concat(),
+            ["/lib/modules/", &release, "/config"].concat(),
+        ]
+    }
+
+    fn wanting<'n>(names: impl Iterator<Item = &'n str>) -> Config {
+        let mut values: Vec<(String, Option<String>)> =
+            names.map(|name| (name.into(), None)).collect();
+        values.sort();
+        values.dedup();
         Config { values }
     }
 
-    /// The value of `CONFIG_…`, as it is written in the file. `None`: it is not set.
+    /// The value of `CONFIG_…`, as it is written in the file. `None`: it is not set, or was not looked
+    /// for.
     pub fn get(&self, name: &str) -> Option<&str> {
-        let at = self
-            .values
-            .binary_search_by(|(known, _)| (**known).cmp(name));
-        let (_, value) = self.values.get(at.ok()?)?;
-        Some(value)
+        let (_, value) = self.values.get(self.position(name)?)?;
+        value.as_deref()
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        let values = &self.values;
+        values
+            .binary_search_by(|(known, _)| (**known).cmp(name))
+            .ok()
+    }
+
+    /// Takes a line of the file; `false` if it gives no value. Of two values of a name the first counts.
+    fn look(&mut self, line: &[u8]) -> bool {
+        if !line.starts_with(b"CONFIG_") {
+            return false;
+        }
+        let line = String::from_utf8_lossy(line);
+        let Some((name, value)) = line.trim_end_matches('\r').split_once('=') else {
+            return false;
+        };
+        let at = self.position(name);
+        if let Some((_, known)) = at.and_then(|at| self.values.get_mut(at)) {
+            known.get_or_insert_with(|| value.into());
+        }
+        true
     }
 }
 
-const MAGIC: [u8; 2] = [0x1f, 0x8b];
+/// Cuts text that comes in pieces into lines.
+#[derive(Default)]
+struct Lines {
+    /// The front of a line whose end has not come yet.
+    front: Vec<u8>,
+}
 
-/// Unpacks the first member of a gzip file (RFC 1952).
-fn unpack(bytes: &[u8]) -> Result<Vec<u8>, &'static str> {
-    const CUT: &str = "a gzip file that is cut off";
-    const DAMAGED: &str = "a gzip file that is damaged";
+impl Lines {
+    fn take(&mut self, bytes: &[u8], line: &mut dyn FnMut(&[u8])) {
+        let mut pieces = bytes.split(|&byte| byte == b'\n');
+        let last = pieces.next_back().unwrap_or_default();
+        for piece in pieces {
+            match self.front.is_empty() {
+                true => line(piece),
+                false => {
+                    self.keep(piece);
+                    line(&self.front);
+                    self.front.clear();
+                }
+            }
+        }
+        self.keep(last);
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        let room = LONGEST.saturating_sub(self.front.len());
+        self.front.extend(bytes.iter().take(room));
+    }
+
+    /// Hands over what stands behind the last newline.
+    fn end(&mut self, line: &mut dyn FnMut(&[u8])) {
+        if !self.front.is_empty() {
+            line(&self.front);
+        }
+    }
+}
+
+const CUT: &str = "a gzip file that is cut off";
+const DAMAGED: &str = "a gzip file that is damaged";
+
+/// Hands all of a file's text to `out`, unpacked if it is packed. `read` fills a buffer, or what it can
+/// of it at the end of the file.
+fn text(
+    read: &mut dyn FnMut(&mut [u8]) -> usize,
+    out: &mut dyn FnMut(&[u8]),
+) -> Result<(), &'static str> {
+    let mut piece = [0; PIECE];
+    let mut len = read(&mut piece);
+    if piece.starts_with(&MAGIC) {
+        return unpack(&mut piece, len, read, out);
+    }
+    let mut total = 0;
+    while len > 0 {
+        out(piece.get(..len).unwrap_or_default());
+        total += len;
+        if total > LARGEST {
+            return Err("no kernel configuration: it is too large");
+        }
+        len = read(&mut piece);
+    }
+    Ok(())
+}
+
+/// Unpacks the first member of a gzip file (RFC 1952), of which `piece` has the first `len` bytes.
+fn unpack(
+    piece: &mut [u8; PIECE],
+    mut len: usize,
+    read: &mut dyn FnMut(&mut [u8]) -> usize,
+    out: &mut dyn FnMut(&[u8]),
+) -> Result<(), &'static str> {
+    let mut at = header(piece.get(..len).unwrap_or_default())?;
+    let mut state = InflateState::new_boxed(DataFormat::Raw);
+    let mut unpacked = [0; PIECE];
+    let mut total = 0;
+    loop {
+        if at == len {
+            len = read(piece);
+            at = 0;
+        }
+        let packed = piece.get(at..len).unwrap_or_default();
+        let result = inflate(&mut state, packed, &mut unpacked, MZFlush::None);
+        at += result.bytes_consumed;
+        out(unpacked.get(..result.bytes_written).unwrap_or_default());
+        total += result.bytes_written;
+        match result.status {
+            _ if total > LARGEST => return Err(DAMAGED),
+            Ok(MZStatus::StreamEnd) => return Ok(()),
+            // Nothing came of it, and nothing more is to come.
+            Ok(_) | Err(MZError::Buf) if len == 0 && result.bytes_written == 0 => return Err(CUT),
+            Ok(_) | Err(MZError::Buf) if at == len || result.bytes_written > 0 => {}
+            Ok(_) | Err(_) => return Err(DAMAGED),
+        }
+    }
+}
+
+/// How long the header is, which must be in the first piece as a whole.
+fn header(bytes: &[u8]) -> Result<usize, &'static str> {
     let [header_crc, extra, name, comment] = [2, 4, 8, 16];
     let (header, mut rest) = bytes.split_first_chunk::<10>().ok_or(CUT)?;
     let (method, flags) = (header[2], header[3]);
@@ -90,8 +254,7 @@ fn unpack(bytes: &[u8]) -> Result<Vec<u8>, &'static str> {
     if flags & header_crc != 0 {
         rest = rest.get(2..).ok_or(CUT)?;
     }
-    let unpacked = decompress_to_vec_with_limit(rest, LARGEST).map_err(|_| DAMAGED)?;
-    Ok(unpacked)
+    Ok(bytes.len() - rest.len())
 }
 
 #[cfg(test)]
@@ -101,6 +264,13 @@ mod tests {
 
     const TEXT: &str = "# CONFIG_NO is not set\nCONFIG_HZ=250\nCONFIG_CC=\"gcc = 12\"\n\nCONFIG_HZ=1000\n\
                         CONFIG_BPF=y\n not=one\n";
+    const NAMES: [&str; 5] = [
+        "CONFIG_HZ",
+        "CONFIG_CC",
+        "CONFIG_BPF",
+        "CONFIG_NO",
+        "CONFIG_HZ",
+    ];
 
     fn gzip(flags: u8, optional: &[u8], text: &[u8]) -> Vec<u8> {
         let mut out = vec![0x1f, 0x8b, 8, flags, 0, 0, 0, 0, 0, 3];
@@ -110,15 +280,64 @@ mod tests {
         out
     }
 
+    fn unpacked(mut bytes: &[u8]) -> Result<Vec<u8>, &'static str> {
+        let mut out = Vec::new();
+        let mut read = |buffer: &mut [u8]| {
+            let len = bytes.len().min(buffer.len());
+            let (front, rest) = bytes.split_at(len);
+            buffer[..len].copy_from_slice(front);
+            bytes = rest;
+            len
+        };
+        text(&mut read, &mut |bytes| out.extend_from_slice(bytes))?;
+        Ok(out)
+    }
+
+    fn file(name: &str, bytes: &[u8]) -> String {
+        let name = format!("btfly-config-{}-{name}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
     #[test]
     fn values_are_found_by_name_as_they_are_written() {
-        let config = Config::parse(TEXT);
-        assert_eq!(config.get("CONFIG_HZ"), Some("250"));
-        assert_eq!(config.get("CONFIG_CC"), Some("\"gcc = 12\""));
-        assert_eq!(config.get("CONFIG_BPF"), Some("y"));
-        for gone in ["CONFIG_NO", "CONFIG_H", "not", ""] {
-            assert_eq!(config.get(gone), None, "{gone}");
+        for (name, bytes) in [
+            ("plain", TEXT.as_bytes().to_vec()),
+            ("packed", gzip(0, b"", TEXT.as_bytes())),
+        ] {
+            let path = file(name, &bytes);
+            let config = Config::read(&path, NAMES.into_iter()).unwrap();
+            std::fs::remove_file(path).unwrap();
+            assert_eq!(config.get("CONFIG_HZ"), Some("250"));
+            assert_eq!(config.get("CONFIG_CC"), Some("\"gcc = 12\""));
+            assert_eq!(config.get("CONFIG_BPF"), Some("y"));
+            for gone in ["CONFIG_NO", "CONFIG_H", "not", ""] {
+                assert_eq!(config.get(gone), None, "{gone}");
+            }
         }
+    }
+
+    #[test]
+    fn lines_are_whole_wherever_pieces_end() {
+        let text = "one\n\ntwo three\nfour";
+        for size in 1..text.len() + 1 {
+            let mut found: Vec<Vec<u8>> = Vec::new();
+            let mut lines = Lines::default();
+            let mut line = |line: &[u8]| found.push(line.to_vec());
+            for piece in text.as_bytes().chunks(size) {
+                lines.take(piece, &mut line);
+            }
+            lines.end(&mut line);
+            assert_eq!(found, [&b"one"[..], b"", b"two three", b"four"], "{size}");
+        }
+        let mut lines = Lines::default();
+        let mut found = Vec::new();
+        for piece in vec![b'x'; 10_000].chunks(1000) {
+            lines.take(piece, &mut |line| found.push(line.len()));
+        }
+        lines.take(b"\n", &mut |line| found.push(line.len()));
+        assert_eq!(found, [LONGEST]);
     }
 
     #[test]
@@ -131,32 +350,32 @@ mod tests {
             (4 | 8 | 2, b"\x03\0abcname\0\x12\x34"),
         ] {
             let packed = gzip(flags, optional, TEXT.as_bytes());
-            assert_eq!(unpack(&packed).as_deref(), Ok(TEXT.as_bytes()), "{flags}");
-            for len in 0..10 + optional.len() + 8 {
-                assert!(unpack(&packed[..len]).is_err(), "{flags} {len}");
+            assert_eq!(unpacked(&packed).as_deref(), Ok(TEXT.as_bytes()), "{flags}");
+            for len in 2..10 + optional.len() + 8 {
+                assert!(unpacked(&packed[..len]).is_err(), "{flags} {len}");
             }
         }
-        assert!(unpack(&gzip(0, b"", &vec![0; LARGEST + 1])).is_err());
+        let long: Vec<u8> = (0..300_000u32).flat_map(u32::to_le_bytes).collect();
+        assert_eq!(unpacked(&gzip(0, b"", &long)), Ok(long));
+        assert!(unpacked(&gzip(0, b"", &vec![0; LARGEST + 1])).is_err());
     }
 
     #[test]
     fn a_file_that_is_no_configuration_is_refused() {
-        let name = format!("btfly-config-{}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        for (bytes, reason) in [
+        for (at, (bytes, reason)) in [
             (&b""[..], "not one line"),
             (b"ffff T _text\n", "not one line"),
             (b"\x1f\x8b\x08", "cut off"),
             (b"\x1f\x8b\x07\0\0\0\0\0\0\0\0", "unknown method"),
             (b"\x1f\x8b\x08\0\0\0\0\0\0\0\xff", "damaged"),
-        ] {
-            std::fs::write(&path, bytes).unwrap();
-            let error = Config::read(path.to_str().unwrap()).unwrap_err();
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let path = file(&format!("bad{at}"), bytes);
+            let error = Config::read(&path, NAMES.into_iter()).unwrap_err();
+            std::fs::remove_file(path).unwrap();
             assert!(error.to_string().contains(reason), "{error}");
         }
-        std::fs::write(&path, gzip(0, b"", TEXT.as_bytes())).unwrap();
-        let config = Config::read(path.to_str().unwrap()).unwrap();
-        assert_eq!(config.get("CONFIG_HZ"), Some("250"));
-        std::fs::remove_file(path).unwrap();
     }
 }

@@ -23,6 +23,8 @@ const LONGEST: usize = 4095;
 pub struct Symbols {
     /// Sorted by name.
     found: Vec<(String, Address)>,
+    /// Whether some symbol has an address: to those who may not see them the kernel shows zeros.
+    shown: bool,
 }
 
 impl Symbols {
@@ -42,7 +44,10 @@ impl Symbols {
             names.map(|name| (name.into(), Address::None)).collect();
         found.sort_by(|(a, _), (b, _)| a.cmp(b));
         found.dedup_by(|(a, _), (b, _)| a == b);
-        let mut symbols = Symbols { found };
+        let mut symbols = Symbols {
+            found,
+            shown: false,
+        };
         let (mut any, mut front) = (false, 0);
         let file = file::open_stream(path).map_err(failed)?;
         let each = &mut |line: &[u8]| {
@@ -60,6 +65,11 @@ impl Symbols {
         }
     }
 
+    /// Whether the kernel hides all addresses from this user.
+    pub fn are_hidden(&self) -> bool {
+        !self.shown
+    }
+
     /// What is known of a name that was looked for.
     pub fn get(&self, name: &str) -> Address {
         let at = self
@@ -75,6 +85,7 @@ impl Symbols {
         let Some((address, kind, name)) = kallsyms::parse(line) else {
             return false;
         };
+        self.shown |= address != 0;
         // Link-time optimisation by clang renames static data: `name.llvm.1234`.
         let name = match name.split_once(".llvm.") {
             Some((plain, _)) if kind == b'd' => plain,
@@ -130,6 +141,14 @@ mod tests {
         for gone in ["code", "gone", "_text", ""] {
             assert_eq!(symbols.get(gone), Address::None, "{gone}");
         }
+    }
+
+    #[test]
+    fn addresses_that_are_all_zero_are_hidden() {
+        let hidden = "0000000000000000 T _text\n0000000000000000 D init_task\n";
+        assert!(read(hidden, &["init_task"]).unwrap().are_hidden());
+        let shown = "0000000000000000 A first\nffff80000a1b2c40 D init_task\n";
+        assert!(!read(shown, &["first"]).unwrap().are_hidden());
     }
 
     #[test]
