@@ -7,6 +7,8 @@ mod elf;
 mod error;
 mod find;
 mod strings;
+#[cfg(test)]
+mod tests;
 mod versions;
 
 pub use error::BinaryError;
