@@ -70,3 +70,9 @@ int of_raw_tracepoint(struct raw_args *ctx)
 	/* getppid(2) alone: there would be too many. */
 	return ctx->args[1] == 173 ? send(ctx) : 0;
 }
+
+SEC("?fentry/__arm64_sys_getppid")
+int of_fentry(struct raw_args *ctx)
+{
+	return send(ctx);
+}

@@ -75,7 +75,7 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
     let prepare = |loaded: &Loaded<'_>| loading::fill(loaded, &puts, &entries);
     match load.keep_going {
         true => try_each(&object, &load, &common, &kernel, &prepare, &maps),
-        false => try_all(&object, &load, &common, &kernel, &prepare, maps),
+        false => try_all(&object, &load, &common, &kernel, &prepare, maps, &hooks),
     }
 }
 
@@ -87,13 +87,14 @@ fn try_all(
     kernel: &Kernel,
     prepare: &dyn Fn(&Loaded<'_>) -> Result<(), Failure>,
     maps: Maps<'_>,
+    hooks: &AttachOptions<'_>,
 ) -> Result<(), Failure> {
     let choose = |program: &Program<'_>| loading::is_chosen(&load.prog, program);
     let plan = session::Plan {
         choose: &choose,
         prepare,
         maps,
-        ..session::Plan::default()
+        wishes: hooks.wishes().clone(),
     };
     let loaded = session::load_object(object, common, kernel, &plan)?;
     prepare(&loaded)?;
@@ -114,7 +115,8 @@ fn summary(object: &Object<'_>, loaded: &Loaded<'_>) -> Result<String, Failure> 
     }
     let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     let programs = count(loaded.programs.len(), "program");
-    let left = object.programs.len().saturating_sub(loaded.programs.len());
+    let tried = loaded.programs.len() + loaded.absent.len();
+    let left = object.programs.len().saturating_sub(tried);
     let left = match left {
         0 => String::new(),
         left => format!(" ({left} more not asked for)"),
