@@ -64,6 +64,21 @@ impl<'l, 'a> Loader<'l, 'a> {
     }
 
     pub fn load(&self, program: &Program<'a>) -> Result<LoadedProgram<'a>, LoadError> {
+        let loaded = self.load_whole(program);
+        #[cfg(feature = "full")]
+        if loaded.is_err() && program.exception_callback.is_some() {
+            // Kernels before 6.7 take no function that nothing calls; where programs can throw, they
+            // insist on the callback.
+            let without = Program {
+                exception_callback: None,
+                ..program.clone()
+            };
+            return self.load_whole(&without).or(loaded);
+        }
+        loaded
+    }
+
+    fn load_whole(&self, program: &Program<'a>) -> Result<LoadedProgram<'a>, LoadError> {
         let mut linked = link::link(self.object, &self.relocated.fitted, program)?;
         if !self.relocated.by_kernel {
             self.old.adapt(self.object, program, &mut linked)?;
