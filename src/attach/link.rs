@@ -90,25 +90,38 @@ impl Link {
         self.link.as_ref().map(AsFd::as_fd)
     }
 
-    /// Why there is no link to pin.
+    /// The BPF links to pin, one for each place that it is attached to.
+    ///
+    /// # Errors
+    /// Why there are none.
     #[cfg(feature = "full")]
-    pub fn why_no_link(&self) -> &'static str {
+    pub fn bpf_links(&self) -> Result<Vec<BorrowedFd<'_>>, &'static str> {
         if !self.parts.is_empty() {
-            return "it is attached to each of its places by itself";
+            let parts = self.parts.iter().map(Link::bpf_links);
+            return Ok(parts.collect::<Result<Vec<_>, _>>()?.concat());
         }
-        match (&self.event, &self.cgroup) {
-            (_, Some(_)) => "this kernel has no links of cgroups, which those from 5.7 on have",
-            _ => "this kernel has no links of perf events, which those from 5.15 on have",
+        match (self.bpf_link(), &self.cgroup) {
+            (Some(link), _) => Ok(vec![link]),
+            (None, Some(_)) => {
+                Err("this kernel has no links of cgroups, which those from 5.7 on have")
+            }
+            (None, None) => {
+                Err("this kernel has no links of perf events, which those from 5.15 on have")
+            }
         }
     }
 
     /// Lets go of the attachment without detaching: for a link that was pinned.
     #[cfg(feature = "full")]
     pub fn leave(mut self) {
-        // A probe made in tracefs stays, too: the pinned link needs it.
+        // A probe made in tracefs stays, too: the pinned link needs it. What is forgotten keeps its
+        // descriptors until the process ends.
         std::mem::forget(self.probe.take());
         std::mem::forget(self.cgroup.take());
         self.event = None;
+        for part in std::mem::take(&mut self.parts) {
+            part.leave();
+        }
     }
 }
 

@@ -41,7 +41,7 @@ const ROWS: &[Row] = &[
     (&["fmod_ret/security_task_prctl", "lsm/task_prctl", "iter/task"], ZERO, EVER),
     (&["fentry.s/bpf_lsm_file_open", "fexit.s/bpf_lsm_file_open", "fmod_ret.s/security_file_open"], ZERO, NEVER),
     (&["lsm.s/file_open"], ZERO, (5, 11)),
-    (&["iter.s/task"], ZERO, (6, 0)),
+    (&["iter.s/task"], ZERO, EVER),
     (&["lsm_cgroup/socket_bind"], ONE, (6, 0)),
     (&["fsession/vfs_fsync_range"], ZERO, (7, 0)),
     (&["fentry.multi/vfs_*", "fexit.multi/vfs_*", "fsession.multi/vfs_*"], ZERO, LATELY),
@@ -61,7 +61,7 @@ const ROWS: &[Row] = &[
     (&["sk_msg", "sk_skb", "sk_skb/stream_parser", "sk_skb/stream_verdict", "sk_skb/verdict"], ONE, EVER),
     (&["flow_dissector", "lwt_in", "lwt_out", "lwt_xmit", "lwt_seg6local"], ZERO, EVER),
     (&["sk_lookup", "sk_reuseport"], ONE, EVER),
-    (&["sk_reuseport/migrate"], ONE, (5, 14)),
+    (&["sk_reuseport/migrate"], ONE, EVER),
     (&["netfilter"], ONE, (6, 4)),
     // Of remote controls, which these kernels are built without.
     (&["lirc_mode2"], ONE, NEVER),
