@@ -4,7 +4,10 @@
 use std::fs;
 use std::io;
 use std::net::{TcpStream, UdpSocket};
+use std::os::fd::AsFd;
 use std::process::Command;
+
+use btfly::sys::{bpf, bpf_pin};
 
 use crate::board::{Board, object, on_board, version};
 use crate::left::Snapshot;
@@ -453,20 +456,28 @@ fn freplace_takes_the_place_of_a_function_of_a_loaded_program() {
     let id = programs.first().expect("the target is loaded");
     prctl(7);
     sees(&target, REPLACED, 7 + 1);
-    let replace = start(
-        "replacement",
-        &["--attach", &format!("replacement=id:{id}")],
-    );
-    if version() >= (6, 0) {
-        replace.header();
-        prctl(8);
-        sees(&target, REPLACED, 8 + 1000);
-        quiet(&replace.stop());
-        prctl(9);
-        sees(&target, REPLACED, 9 + 1);
-    } else {
-        replace.end().failed(MISSING, &["trampolines", "6.0"]);
+    let pin = c"/sys/fs/bpf/replaceable";
+    bpf_pin::obj_pin(bpf::prog_get_fd_by_id(*id).unwrap().as_fd(), pin).unwrap();
+    for (place, number) in [
+        (format!("replacement=id:{id}"), 8),
+        (
+            format!("replacement=number@pinned:{}", pin.to_str().unwrap()),
+            18,
+        ),
+    ] {
+        let replace = start("replacement", &["--attach", &place]);
+        if version() >= (6, 0) {
+            replace.header();
+            prctl(number);
+            sees(&target, REPLACED, number as i64 + 1000);
+            quiet(&replace.stop());
+            prctl(number + 1);
+            sees(&target, REPLACED, number as i64 + 2);
+        } else {
+            replace.end().failed(MISSING, &["trampolines", "6.0"]);
+        }
     }
+    fs::remove_file(pin.to_str().unwrap()).unwrap();
     let none = start(
         "replacement",
         &["--attach", &format!("replacement=no_such@id:{id}")],
