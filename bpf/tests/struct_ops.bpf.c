@@ -36,7 +36,7 @@ void cong_avoid(__u64 *ctx)
 {
 }
 
-SEC("struct_ops/not_in_any_kernel")
+SEC("struct_ops/call")
 u32 never_called(__u64 *ctx)
 {
 	return 0;
@@ -47,7 +47,6 @@ struct tcp_congestion_ops still = {
 	.ssthresh = (void *)ssthresh,
 	.undo_cwnd = (void *)undo_cwnd,
 	.cong_avoid = (void *)cong_avoid,
-	.not_in_any_kernel = (void *)never_called,
 	.name = "btfly_still",
 };
 

@@ -36,7 +36,7 @@ struct AskedTable<'a> {
 #[derive(Default)]
 pub(super) struct Tables {
     tables: Vec<Table>,
-    /// Functions that are only in tables where the kernel has no place for them, or that are not made.
+    /// Functions that are only in tables that are not made.
     left_out: Vec<usize>,
 }
 
@@ -176,7 +176,7 @@ impl AskedTable<'_> {
                     }
                 }
                 // A newer struct than the kernel's: what is not set is not missed.
-                None if program.is_some() || self.is_zero(btf, &member) => {}
+                None if program.is_none() && self.is_zero(btf, &member) => {}
                 None => return Err(bad(format!("this kernel's has no {name}, which is set"))),
             }
         }

@@ -26,7 +26,7 @@ fn a_congestion_control_loads_as_by_bpftool() {
             for program in ["ssthresh", "undo_cwnd", "cong_avoid"] {
                 assert!(text.contains(program), "{program} in {text}");
             }
-            // The kernel has no member for it.
+            // The table that it is in is not made.
             assert!(!text.contains("never_called"), "{text}");
         }
         false => done.failed(MISSING, &["map still", "BTF", "CONFIG_DEBUG_INFO_BTF"]),
@@ -49,6 +49,14 @@ fn a_table_that_does_not_fit_is_named_with_its_member() {
                 "tcp_congestion_ops",
                 "no_such_setting, which is set",
             ][..],
+        ),
+        (
+            "struct_ops_call",
+            &[
+                "map odd",
+                "tcp_congestion_ops",
+                "no_such_call, which is set",
+            ],
         ),
         (
             "struct_ops_size",
