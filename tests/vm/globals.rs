@@ -16,7 +16,7 @@ use crate::run::prctl;
 const MISSING: i32 = 3;
 
 /// Loads an object of the tests for this process, attaches it, and hands it over.
-fn with(name: &str, hide: &[&str], maps: &[MapChoice<'_>], then: impl FnOnce(&Loaded<'_>)) {
+pub fn with(name: &str, hide: &[&str], maps: &[MapChoice<'_>], then: impl FnOnce(&Loaded<'_>)) {
     let bytes = fs::read(object(&format!("tests/{name}.bpf.o"))).unwrap();
     let object = Object::parse(&bytes).unwrap();
     let object = object.set("target", &process::id()).unwrap();
@@ -46,7 +46,7 @@ fn store(loaded: &Loaded<'_>, name: &str, number: u32) {
     loaded.global(name).unwrap().store(&number).unwrap();
 }
 
-fn calls(count: u64) {
+pub fn calls(count: u64) {
     for number in 0..count {
         prctl(number);
     }

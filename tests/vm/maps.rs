@@ -1,9 +1,13 @@
 //! Maps: of every type, given from elsewhere, of another size, with initial slots.
 
 use std::fs;
+use std::os::fd::AsFd;
+
+use btfly::sys::bpf_map::map_lookup;
 
 use crate::board::{object, on_board};
 use crate::bpftool::{bpftool, loads_all};
+use crate::globals::{calls, with};
 use crate::left::Snapshot;
 use crate::program::executable;
 use crate::watch::{Done, Watch, full};
@@ -298,5 +302,30 @@ fn a_map_is_given_another_size() {
     // Far more memory than the board has.
     let done = run(&path, &["--resize", "array=500000000"]);
     done.failed(OTHER, &["map array", "max_entries 500000000", "--resize"]);
+    before.is_restored();
+}
+
+#[test]
+fn slots_hold_maps_and_programs_from_the_first_event_on() {
+    on_board!();
+    let before = Snapshot::take();
+    with("slots", &[], &[], |loaded| {
+        calls(3);
+        let count = |map: &str| {
+            let mut value = [0; 8];
+            let fd = loaded.map(map).unwrap().fd.as_fd();
+            assert_eq!(map_lookup(fd, &[0; 4], &mut value), Ok(true));
+            u64::from_le_bytes(value)
+        };
+        // Through the array, and through the hash.
+        assert_eq!(count("second"), 3 * 1000 + 3);
+        assert_eq!(count("first"), 3 * 100);
+    });
+    before.is_restored();
+    // The program of the slot is not loaded: the slot stays empty, and -v says so.
+    let done = run(&object("tests/slots.bpf.o"), &["--prog", "jump", "-v"]);
+    ran(&done);
+    let told = "map jumps: slot 3 stays empty, program next not being loaded";
+    assert!(done.stderr.join("\n").contains(told), "{done:#?}");
     before.is_restored();
 }

@@ -9,6 +9,7 @@ use crate::bpftool::bpftool;
 use crate::left::Snapshot;
 use crate::maps::{ran, run};
 use crate::run::prctl;
+use crate::sandbox::without_map_info;
 use crate::watch::{Watch, full};
 
 const USAGE: i32 = 1;
@@ -129,6 +130,33 @@ fn a_map_that_is_another_is_refused_with_each_difference() {
     assert_eq!(clear(BPF_FS), ["mine"]);
     assert_eq!(clear("/sys/fs/bpf/mine"), ["kept"]);
     fs::remove_dir("/sys/fs/bpf/mine").unwrap();
+    before.is_restored();
+}
+
+#[test]
+fn a_kernel_that_tells_nothing_of_maps_is_asked_by_proc() {
+    on_board!();
+    clear(BPF_FS);
+    let before = Snapshot::take();
+    count(&[], 2);
+    let without = |object: &str| {
+        let mut command = full();
+        command.args(["run", object, "--duration", "0"]);
+        Watch::spawn(without_map_info(command)).end()
+    };
+    ran(&without(&object("tests/pinned.bpf.o")));
+    let done = without(&object("tests/pinned_other.bpf.o"));
+    done.failed(
+        OTHER,
+        &[
+            "its type is hash, not array",
+            "its value_size is 8, not 4",
+            "its max_entries is 64, not 32",
+            "its map_flags are 0x0, not 0x80",
+        ],
+    );
+    assert_eq!(counted(&["pinned", KEPT]), 2);
+    clear(BPF_FS);
     before.is_restored();
 }
 

@@ -18,7 +18,7 @@ pub fn as_nobody() -> Command {
 
 /// btfly in a sandbox that answers EPERM to one system call.
 pub fn without_syscall(number: libc::c_long) -> Command {
-    let filter = [
+    let filter = vec![
         stmt(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0), // seccomp_data.nr
         jump(
             libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K,
@@ -32,7 +32,11 @@ pub fn without_syscall(number: libc::c_long) -> Command {
         ),
         stmt(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW),
     ];
-    let mut command = btfly();
+    filtered(btfly(), filter)
+}
+
+/// A command whose system calls go through a filter.
+fn filtered(mut command: Command, filter: Vec<libc::sock_filter>) -> Command {
     // Safety: between fork and exec only system calls are made, on memory that was moved in.
     unsafe {
         command.pre_exec(move || {
@@ -49,6 +53,28 @@ pub fn without_syscall(number: libc::c_long) -> Command {
         });
     }
     command
+}
+
+/// A command in a sandbox that answers EINVAL to questions about maps and programs, as kernels before 4.13 do.
+pub fn without_map_info(command: Command) -> Command {
+    const BPF_OBJ_GET_INFO_BY_FD: u32 = 15;
+    let load = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
+    let equal = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
+    let (refuse, allow) = (
+        libc::SECCOMP_RET_ERRNO | libc::EINVAL as u32,
+        libc::SECCOMP_RET_ALLOW,
+    );
+    filtered(
+        command,
+        vec![
+            stmt(load, 0), // seccomp_data.nr
+            jump(equal, libc::SYS_bpf as u32, 0, 3),
+            stmt(load, 16), // seccomp_data.args[0], its lower half
+            jump(equal, BPF_OBJ_GET_INFO_BY_FD, 0, 1),
+            stmt(libc::BPF_RET | libc::BPF_K, refuse),
+            stmt(libc::BPF_RET | libc::BPF_K, allow),
+        ],
+    )
 }
 
 /// btfly where /sys/kernel/btf is empty.

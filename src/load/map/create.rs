@@ -82,6 +82,11 @@ impl Making<'_, '_> {
             create.name = "";
             made = bpf::map_create(&create);
         }
+        #[cfg(feature = "full")]
+        if made.is_err() && self.is_mapped_in_vain(map, &create) {
+            create.map_flags &= !abi::BPF_F_MMAPABLE;
+            made = bpf::map_create(&create);
+        }
         if made.is_err() && create.btf.is_some() {
             // The kernel may know this type of map with plain sizes only.
             let plain = bpf::MapCreate {
@@ -142,8 +147,16 @@ impl Making<'_, '_> {
         is_data && !self.kernel.features.has(Feature::GlobalData)
     }
 
-    /// Whether user space can map a data section: the kernel can, and there is a variable in it that is
-    /// not static, so that somebody may want to.
+    /// Whether a data section was to be mapped by a kernel that does not do that.
+    #[cfg(feature = "full")]
+    fn is_mapped_in_vain(&self, map: &MapSpec<'_>, create: &bpf::MapCreate<'_>) -> bool {
+        matches!(map.kind, MapKind::Data { .. })
+            && create.map_flags & abi::BPF_F_MMAPABLE != 0
+            && !self.kernel.features.has(Feature::MmapableArray)
+    }
+
+    /// Whether user space is to map a data section: nothing says that the kernel can't, and there is a
+    /// variable in it that is not static, so that somebody may want to.
     #[cfg(feature = "full")]
     fn is_mappable(&self, map: &MapSpec<'_>) -> bool {
         use crate::btf::{Kind, Linkage, Types};
@@ -160,7 +173,7 @@ impl Making<'_, '_> {
             let mut vars = (0..section.vlen).filter_map(|i| btf.secinfo(&section, i).ok());
             vars.any(|info| !is_static(info.var))
         });
-        visible && self.kernel.features.has(Feature::MmapableArray)
+        visible && self.kernel.features.known(Feature::MmapableArray) != Some(false)
     }
 }
 
