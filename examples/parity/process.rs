@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long one side may take with one object. The slowest machine of all is an emulated one.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How much of what a process says is kept: the end, where a verifier's log has its last word.
 const KEPT: usize = 1 << 18;

@@ -74,17 +74,20 @@ pub(super) fn read_programs(object: &mut Object<'_>) -> Result<(), ObjectError> 
     }
     #[cfg(feature = "full")]
     if let ([only], []) = (&object.functions[..], &object.programs[..]) {
-        // A function without a section of its own is a subprogram where there are others. Alone, it
-        // is a program, of which nothing says what kind.
-        object.programs.push(Program {
-            name: only.name,
-            section: object.code.get(only.code).map_or(".text", |c| c.section),
-            function: 0,
-            kind: super::ProgramKind::UNKNOWN,
-            hook: Hook::Unknown,
-            autoload: true,
-            exception_callback: None,
-        });
+        // A function without a section of its own is a subprogram. Alone in another section, it is a
+        // program, of which nothing says what kind.
+        let section = object.code.get(only.code).map_or(".text", |c| c.section);
+        if section != ".text" {
+            object.programs.push(Program {
+                name: only.name,
+                section,
+                function: 0,
+                kind: super::ProgramKind::UNKNOWN,
+                hook: Hook::Unknown,
+                autoload: true,
+                exception_callback: None,
+            });
+        }
     }
     Ok(())
 }

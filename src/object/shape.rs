@@ -61,7 +61,9 @@ pub(super) fn places_are_in_instructions(
     object: &Object<'_>,
     places: &Places,
 ) -> bool {
-    let gnu = |s: &crate::elf::Section<'_>| s.name == ".comment" && s.data.starts_with(b"GCC: ");
+    // Its first string may be empty.
+    let by_gcc = |data: &[u8]| data.split(|&b| b == 0).any(|s| s.starts_with(b"GCC: "));
+    let gnu = |s: &crate::elf::Section<'_>| s.name == ".comment" && by_gcc(s.data);
     if !elf.sections.iter().any(gnu) {
         return false;
     }
