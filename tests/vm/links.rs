@@ -524,7 +524,7 @@ fn a_program_or_section_that_is_not_there_is_told_with_what_is() {
         (&["--type", "custom"], &["--type custom", "PROGRAM="]),
         (
             &["--attach", "no_such=x"],
-            &["no program no_such", "entry, leave"],
+            &["no program no_such", "entry, cookie"],
         ),
         (&["--attach", "answer=x"], &["answer", "take no place"]),
         (&["--attach", "custom=x"], &["custom", "--type"]),
