@@ -1,14 +1,20 @@
 //! The table of features: each probe against the version that brought the feature, and each
 //! feature's absence against what the tools do.
 
+use std::fs;
 use std::process::Command;
 
+use btfly::object::Object;
 use btfly::sys::Feature;
+use btfly::sys::bpf::{map_info, prog_info};
 use btfly::target::Kernel;
+use rustix::fd::AsFd;
 
 use crate::board::{object, on_board, version};
 use crate::exec::sees_all;
-use crate::run::{HELLO_OPTIONS, every_kind_reports, hello_greets, subprograms_give_numbers};
+use crate::run::{
+    HELLO_OPTIONS, every_kind_reports, hello_greets, prctl, subprograms_give_numbers,
+};
 use crate::watch::{Watch, btfly, full, watch};
 
 /// Whether the kernel has a function.
@@ -87,5 +93,70 @@ fn everything_works_as_on_old_kernels() {
             let line = [&["run", &*hello], &HELLO_OPTIONS[..], &options].concat();
             hello_greets(watch(&line));
         }
+    }
+}
+
+/// What constants.bpf.o says of some numbers, with these options.
+fn answers(options: &[&str]) -> Vec<String> {
+    let constants = object("tests/constants.bpf.o");
+    let watch = watch(&[&["run", &*constants, "--event", "answers=answer"], options].concat());
+    let header = watch.header();
+    for x in (0..20).chain([250, 1 << 40]) {
+        prctl(x);
+    }
+    let rows = watch.lines(22, |line| line != header);
+    assert_eq!(watch.stop().stderr, [""; 0]);
+    rows
+}
+
+#[test]
+fn data_of_every_sort_reads_the_same_without_global_data() {
+    on_board!();
+    let expected = answers(&[]);
+    assert!(expected[0].contains("read-only"), "{expected:#?}");
+    for options in [["--without", "global-data"], ["--as-kernel", "4.19"]] {
+        assert_eq!(answers(&options), expected, "{options:?}");
+    }
+    let set = [
+        "--set",
+        "middle=1",
+        "--set",
+        r#"text="set""#,
+        "--set",
+        "yes=false",
+    ];
+    let expected = answers(&set);
+    assert!(expected[0].contains("set"), "{expected:#?}");
+    let line = [&set[..], &["--without", "global-data"]].concat();
+    assert_eq!(answers(&line), expected);
+}
+
+#[test]
+fn every_kind_of_btf_reaches_kernels_that_lack_some() {
+    on_board!();
+    let bytes = fs::read(object("tests/every_kind.bpf.o")).unwrap();
+    let object = Object::parse(&bytes).unwrap();
+    let of_btf = Feature::all().filter(|feature| feature.name().starts_with("btf-"));
+    let mut kernels = vec![("as it is".to_owned(), Kernel::running())];
+    for feature in of_btf {
+        let kernel = Kernel::running();
+        assert!(kernel.features.hide(feature.name()));
+        kernels.push((["without ", feature.name()].concat(), kernel));
+    }
+    for (major, minor) in [(4, 18), (5, 1), (5, 5), (5, 12), (5, 15), (5, 19)] {
+        let kernel = Kernel::running();
+        kernel.features.as_kernel(major, minor);
+        kernels.push((format!("as {major}.{minor}"), kernel));
+    }
+    for (how, kernel) in kernels {
+        let loaded = object.load(&kernel).unwrap();
+        assert_eq!(loaded.notes, [""; 0], "{how}");
+        let map = map_info(loaded.map("values").unwrap().fd.as_fd()).unwrap();
+        assert_ne!(map.btf_id, 0, "BTF of the map, {how}");
+        assert_ne!(map.btf_value_type_id, 0, "the type of values, {how}");
+        // Without FUNC there is nothing that a program could have of it.
+        let program = prog_info(loaded.programs[0].fd.as_fd()).unwrap();
+        let expected = kernel.features.has(Feature::BtfFunc);
+        assert_eq!(program.btf_id != 0, expected, "BTF of the program, {how}");
     }
 }
