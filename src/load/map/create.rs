@@ -74,6 +74,10 @@ impl Making<'_, '_> {
             });
         }
         let features = &self.kernel.features;
+        #[cfg(feature = "full")]
+        if is_ring(map) && features.is_hidden(Feature::RingBuffer) {
+            return Err(super::MapError::no_rings(map.name, Errno::INVAL).into());
+        }
         if features.known(Feature::ObjectNames) == Some(false) {
             create.name = "";
         }
@@ -200,6 +204,11 @@ pub(super) fn max_entries(map: &MapSpec<'_>) -> Result<u32, LoadError> {
     }
 }
 
+#[cfg(feature = "full")]
+fn is_ring(map: &MapSpec<'_>) -> bool {
+    map.map_type == abi::BPF_MAP_TYPE_RINGBUF
+}
+
 #[cfg(not(feature = "full"))]
 fn refused(map: &MapSpec<'_>, _: &bpf::MapCreate<'_>, errno: Errno) -> LoadError {
     LoadError::Map {
@@ -219,6 +228,10 @@ fn refused(map: &MapSpec<'_>, create: &bpf::MapCreate<'_>, errno: Errno) -> Load
             errno,
         };
     }
+    let lacking = errno != Errno::NOMEM && map_types::probe(map.map_type).is_err();
+    if lacking && is_ring(map) {
+        return MapError::no_rings(map.name, errno).into();
+    }
     let Some(kind) = map_types::map_type(map.map_type) else {
         return LoadError::Maps(MapError::UnknownType {
             map: map.name.into(),
@@ -226,7 +239,6 @@ fn refused(map: &MapSpec<'_>, create: &bpf::MapCreate<'_>, errno: Errno) -> Load
             errno,
         });
     };
-    let lacking = errno != Errno::NOMEM && map_types::probe(map.map_type).is_err();
     LoadError::Maps(match lacking {
         true => MapError::NoType {
             map: map.name.into(),

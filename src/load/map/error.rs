@@ -41,6 +41,14 @@ pub enum MapError {
         /// The kernel's answer.
         errno: Errno,
     },
+    /// The kernel has no ring buffers.
+    #[error("map {map}: this kernel has no ring buffers, which came with Linux 5.8 ({errno})")]
+    NoRings {
+        /// The map.
+        map: String,
+        /// The kernel's answer.
+        errno: Errno,
+    },
     /// Nobody knows maps of this type.
     #[error("map {map}: this kernel has no maps of type {number} ({errno})")]
     UnknownType {
@@ -200,6 +208,14 @@ pub enum MapError {
 }
 
 impl MapError {
+    /// The error of a ring buffer where there are none.
+    pub(super) fn no_rings(map: &str, errno: Errno) -> MapError {
+        MapError::NoRings {
+            map: map.into(),
+            errno,
+        }
+    }
+
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
@@ -211,6 +227,11 @@ impl MapError {
             MapError::NoType { config, .. } => {
                 format!("use a newer kernel, or one that is built with {config}")
             }
+            // What is reserved in a ring can be written piece by piece, and comes out in one order for
+            // all CPUs: no other map could stand in for it.
+            MapError::NoRings { .. } => "send events by bpf_perf_event_output() through a map of type \
+                 BPF_MAP_TYPE_PERF_EVENT_ARRAY, which every kernel has"
+                .into(),
             MapError::Refused { errno, .. } if *errno == Errno::NOMEM || *errno == Errno::TOOBIG => {
                 "the board has not enough memory for that many entries: --resize NAME=N gives it fewer"
                     .into()
