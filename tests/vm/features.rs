@@ -12,6 +12,7 @@ use rustix::fd::AsFd;
 
 use crate::board::{object, on_board, version};
 use crate::exec::sees_all;
+use crate::left::Snapshot;
 use crate::run::{
     HELLO_OPTIONS, every_kind_reports, hello_greets, prctl, subprograms_give_numbers,
 };
@@ -159,4 +160,25 @@ fn every_kind_of_btf_reaches_kernels_that_lack_some() {
         let expected = kernel.features.has(Feature::BtfFunc);
         assert_eq!(program.btf_id != 0, expected, "BTF of the program, {how}");
     }
+}
+
+#[test]
+fn an_object_with_a_ring_buffer_is_told_what_to_use_where_there_are_none() {
+    on_board!();
+    let ring = object("tests/ring.bpf.o");
+    let before = Snapshot::take();
+    let mut command = full();
+    command.args(["run", &ring, "--event", "event", "--without", "ring-buffer"]);
+    let done = Watch::spawn(command).end();
+    done.failed(
+        3,
+        &["map ring", "Linux 5.8", "BPF_MAP_TYPE_PERF_EVENT_ARRAY"],
+    );
+    before.is_restored();
+
+    let watch = watch(&["run", &*ring, "--event", "event"]);
+    let header = watch.header();
+    prctl(4711);
+    watch.line("the event", |line| line != header && line.contains("4711"));
+    watch.stop();
 }

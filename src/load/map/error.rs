@@ -289,6 +289,7 @@ impl MapError {
     pub fn is_missing(&self) -> bool {
         match self {
             MapError::NoType { .. }
+            | MapError::NoRings { .. }
             | MapError::UnknownType { .. }
             | MapError::NoTables { .. }
             | MapError::NoTable { .. }
