@@ -36,12 +36,6 @@ void cong_avoid(__u64 *ctx)
 {
 }
 
-SEC("struct_ops/call")
-u32 never_called(__u64 *ctx)
-{
-	return 0;
-}
-
 SEC(".struct_ops")
 struct tcp_congestion_ops still = {
 	.ssthresh = (void *)ssthresh,
@@ -64,14 +58,4 @@ struct tcp_congestion_ops___small quiet = {
 	.undo_cwnd = (void *)undo_cwnd,
 	.cong_avoid = (void *)cong_avoid,
 	.name = "btfly_quiet",
-};
-
-/* Made only where somebody asks for it: no kernel takes it. */
-struct no_such_ops {
-	u32 (*call)(struct sock *sk);
-};
-
-SEC("?.struct_ops")
-struct no_such_ops never = {
-	.call = (void *)never_called,
 };
