@@ -69,5 +69,7 @@ mod table;
 mod targets;
 #[path = "vm/types.rs"]
 mod types;
+#[path = "vm/verdicts.rs"]
+mod verdicts;
 #[path = "vm/watch.rs"]
 mod watch;

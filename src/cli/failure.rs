@@ -1,7 +1,7 @@
 //! How a failure is told and what the exit code says of it.
 
 use btfly::attach::AttachError;
-use btfly::load::LoadError;
+use btfly::load::{LoadError, VerifierLog};
 use btfly::object::ObjectError;
 use btfly::ring::RingError;
 
@@ -30,19 +30,15 @@ pub enum Class {
 pub struct Failure {
     pub class: Class,
     what: String,
+    why: Option<String>,
     hint: Option<String>,
     /// The verifier's log, for `-v`.
-    log: Option<String>,
+    log: Option<VerifierLog>,
 }
 
 impl Failure {
     pub fn new(class: Class, what: impl Into<String>) -> Failure {
-        Failure {
-            class,
-            what: what.into(),
-            hint: None,
-            log: None,
-        }
+        Failure::with(class, what.into(), None)
     }
 
     pub fn usage(what: impl Into<String>) -> Failure {
@@ -72,9 +68,15 @@ impl Failure {
 
     /// Adds the verifier's log to what is printed.
     pub fn print_log(&self) {
-        if let Some(log) = &self.log {
-            say(format_args!("{log}"));
+        let Some(log) = &self.log else {
+            return;
+        };
+        #[cfg(feature = "full")]
+        if let Err(error) = log.for_each_piece(&mut |piece| say(format_args!("{piece}"))) {
+            say(format_args!("the rest of the verifier's log: {error}\n"));
         }
+        #[cfg(not(feature = "full"))]
+        say(format_args!("{}", log.text));
     }
 
     /// What went wrong, in one line.
@@ -89,6 +91,9 @@ impl Failure {
             return;
         }
         say(format_args!("btfly: {}\n", plain(&self.what)));
+        if let Some(why) = &self.why {
+            say(format_args!("  why: {}\n", plain(why)));
+        }
         if let Some(hint) = &self.hint {
             say(format_args!("  try: {}\n", plain(hint)));
         }
@@ -98,6 +103,7 @@ impl Failure {
         Failure {
             class,
             what,
+            why: None,
             hint,
             log: None,
         }
@@ -156,7 +162,13 @@ impl From<LoadError> for Failure {
             LoadError::Target(_) | LoadError::Contents { .. } => Class::Other,
         };
         let mut failure = Failure::with(class, error.to_string(), error.hint());
-        failure.log = error.log().map(Into::into);
+        #[cfg(feature = "full")]
+        {
+            failure.why = error.why();
+        }
+        if let LoadError::Verifier { refusal, .. } = error {
+            failure.log = Some(refusal.log);
+        }
         failure
     }
 }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use btfly::attach::Attacher;
-use btfly::load::{self, Loaded, Options};
+use btfly::load::{self, KeepLog, Loaded, Options};
 use btfly::object::{Object, Program};
 use btfly::relocate::RelocationReport;
 use btfly::ring::{BpfRing, PerfOptions, PerfRing, Record};
@@ -178,6 +178,10 @@ pub fn load_object<'a>(
             pin_folder: plan.maps.pin_folder,
             #[cfg(feature = "full")]
             missing: plan.wishes.missing,
+            log: match common.verbose {
+                true => KeepLog::Whole,
+                false => KeepLog::End,
+            },
         },
     );
     let loaded = loaded.map_err(|error| {

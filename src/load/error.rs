@@ -214,7 +214,7 @@ impl LoadError {
                  bpf_core_field_exists() or bpf_core_type_exists()"
                     .into(),
             ),
-            LoadError::Verifier { .. } => Some("-v prints the verifier's whole log".into()),
+            LoadError::Verifier { refusal, .. } => Some(verifier_hint(refusal)),
             LoadError::Map { errno, .. } | LoadError::Program { errno, .. }
                 if *errno == Errno::NOSYS =>
             {
@@ -267,6 +267,12 @@ impl LoadError {
             LoadError::Maps(error) if error.is_permission() => Some(permission::hint()),
             #[cfg(feature = "full")]
             LoadError::Maps(error) => error.hint(),
+            #[cfg(feature = "full")]
+            LoadError::Program { errno, .. } if *errno == Errno::TOOBIG => Some(
+                "it asks for something that this kernel is too old to know: compare its kind and flags \
+                 with the kernel's version"
+                    .into(),
+            ),
             LoadError::Target(error) => error.hint().map(Into::into),
             LoadError::Object(error) => error.hint(),
             _ => None,
@@ -282,11 +288,25 @@ impl LoadError {
         )
     }
 
-    /// The verifier's log, where there is one.
+    /// The verifier's log, or its end where it is long.
     pub fn log(&self) -> Option<&str> {
         match self {
-            LoadError::Verifier { refusal, .. } => Some(&refusal.log),
+            LoadError::Verifier { refusal, .. } => Some(&refusal.log.text),
             _ => None,
+        }
+    }
+
+    /// Why the verifier refuses in plain words, and the source line that it stopped at.
+    #[cfg(feature = "full")]
+    pub fn why(&self) -> Option<String> {
+        let LoadError::Verifier { refusal, .. } = self else {
+            return None;
+        };
+        let words = super::verifier::words(&refusal.reason).map(|words| words.why);
+        match (words, &refusal.source) {
+            (Some(why), Some(source)) => Some([why, ", in: ", source].concat()),
+            (Some(why), None) => Some(why.into()),
+            (None, source) => source.as_ref().map(|s| ["it stopped in: ", s].concat()),
         }
     }
 }
@@ -313,6 +333,17 @@ fn no_target_hint(noun: &str, place: &str) -> String {
             }
         }
     }
+}
+
+/// What to try where the verifier refuses.
+fn verifier_hint(refusal: &Refusal) -> String {
+    const LOG: &str = "-v prints the verifier's whole log";
+    #[cfg(feature = "full")]
+    if let Some(words) = super::verifier::words(&refusal.reason) {
+        return [words.hint, "; ", LOG].concat();
+    }
+    let _ = refusal;
+    LOG.into()
 }
 
 /// How to get types for a kernel that has none.

@@ -36,7 +36,9 @@ pub use globals::{GlobalError, GlobalRef};
 pub use map::LoadedMap;
 #[cfg(feature = "full")]
 pub use map::{DEFAULT_FOLDER, MapChoice, MapError, MapSource};
+use program::Asking;
 pub use program::LoadedProgram;
+pub use verifier::{KeepLog, Refusal, VerifierLog};
 
 #[cfg(feature = "full")]
 use crate::attach::Missing;
@@ -85,6 +87,8 @@ pub struct Options<'o> {
     /// What to do about a program whose target is not in the kernel's BTF.
     #[cfg(feature = "full")]
     pub missing: Missing,
+    /// How much of the verifier's log is kept where it refuses.
+    pub log: KeepLog,
 }
 
 /// Who applies an object's CO-RE relocations. The instructions are the same.
@@ -116,6 +120,7 @@ impl Default for Options<'_> {
             pin_folder: DEFAULT_FOLDER,
             #[cfg(feature = "full")]
             missing: Missing::Fail,
+            log: KeepLog::End,
         }
     }
 }
@@ -158,8 +163,11 @@ pub fn load<'a>(
     let choose = options.choose;
     #[cfg(feature = "full")]
     let (missing, absent) = (options.missing, std::cell::RefCell::new(Vec::new()));
-    let programs = |relocated: &relocations::Relocated| {
-        let loader = program::Loader::new(object, relocated, &old, btf.as_ref(), &maps, &memlock)?;
+    let keep = options.log;
+    // What is loaded, and the function of the first program that is not.
+    let programs = |relocated: &relocations::Relocated, asking: Asking| {
+        let loader = program::Loader::new(object, relocated, &old, btf.as_ref(), &maps, &memlock);
+        let loader = loader.map_err(|error| (error, 0))?.asking(asking, keep);
         #[cfg(feature = "full")]
         absent.take();
         let mut loaded = Vec::with_capacity(object.programs.len());
@@ -173,18 +181,25 @@ pub fn load<'a>(
                 Err(error) if error.is_absent_target() && missing == Missing::Skip => {
                     absent.borrow_mut().push(error);
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err((error, program.function)),
             }
         }
         Ok(loaded)
     };
-    let mut loaded = programs(&relocated);
-    if loaded.is_err() && relocated.by_kernel && options.relocate == Relocate::Auto {
+    let again = relocated.by_kernel && options.relocate == Relocate::Auto;
+    let mut loaded = match again {
+        true => programs(&relocated, Asking::Never),
+        false => programs(&relocated, Asking::WhereRefused),
+    };
+    if let Err((_, function)) = loaded
+        && again
+    {
         // A kernel that knows fewer kinds of relocations, or a program that it refuses: why is
         // better told with what was relocated to what.
         relocated = relocations::apply(object, kernel, &mut options)?;
-        loaded = programs(&relocated);
+        loaded = programs(&relocated, Asking::Of(function));
     }
+    let loaded = loaded.map_err(|(error, _)| error);
     // A kernel that does not know of relocations answers that a call has too much in it.
     let programs = loaded.map_err(|error| match error {
         LoadError::Program { .. }

@@ -7,7 +7,7 @@ use rustix::io::Errno;
 
 use super::old::{Old, read_by_first_helpers};
 use super::relocations::Relocated;
-use super::verifier::{self, Refusal};
+use super::verifier::{self, Answer, KeepLog, Refusal};
 use super::{LoadError, LoadedMap, Memlock, map::kernel_name};
 use crate::btf::{Btf, CoreRelo};
 use crate::link::{self, FUNC_RECORD, LINE_RECORD, Linked};
@@ -31,6 +31,31 @@ pub struct LoadedProgram<'a> {
     pub fd: OwnedFd,
 }
 
+/// When the verifier is asked for its log, which costs a verification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asking {
+    /// Where a program was refused.
+    WhereRefused,
+    /// Never: what is refused is tried again in another way.
+    Never,
+    /// At once of this function, which is known to be refused; of others where they are.
+    Of(usize),
+}
+
+/// The kernel's answer, without a word from the verifier.
+fn silent(program: &Program<'_>, errno: Errno) -> LoadError {
+    match errno {
+        Errno::PERM | Errno::ACCESS => LoadError::Permission {
+            subject: format!("loading program {}", program.name),
+            errno,
+        },
+        _ => LoadError::Program {
+            program: program.name.into(),
+            errno,
+        },
+    }
+}
+
 pub(super) struct Loader<'l, 'a> {
     pub(super) object: &'l Object<'a>,
     pub(super) relocated: &'l Relocated,
@@ -40,6 +65,8 @@ pub(super) struct Loader<'l, 'a> {
     memlock: &'l Memlock<'l>,
     license: CString,
     version: u32,
+    asking: Asking,
+    keep: KeepLog,
 }
 
 impl<'l, 'a> Loader<'l, 'a> {
@@ -60,7 +87,18 @@ impl<'l, 'a> Loader<'l, 'a> {
             memlock,
             license: CString::new(object.license).map_err(|_| LoadError::License)?,
             version: sys_kernel::version_code(),
+            asking: Asking::WhereRefused,
+            keep: KeepLog::End,
         })
+    }
+
+    /// The same, with when the verifier is asked for its log, and how much of it is kept.
+    pub fn asking(self, asking: Asking, keep: KeepLog) -> Self {
+        Loader {
+            asking,
+            keep,
+            ..self
+        }
     }
 
     pub fn load(&self, program: &Program<'a>) -> Result<LoadedProgram<'a>, LoadError> {
@@ -151,27 +189,37 @@ impl<'l, 'a> Loader<'l, 'a> {
             },
             ..bpf::ProgLoad::default()
         };
-        match self.memlock.retry(|| bpf::prog_load(&load, None)) {
-            Ok(fd) => Ok(LoadedProgram {
-                name: program.name.into(),
-                kind: program.kind,
-                hook: program.hook,
-                fd,
-            }),
-            Err(Errno::TOOBIG) if self.turns_out_to_lack(Feature::ObjectNames) => {
-                self.load_linked(program, linked)
-            }
-            Err(errno) => {
-                let error = self.refused(program, &linked, &load, errno);
-                // Rather than ask every kernel, which most would say yes to.
-                if self.turns_out_to_lack(Feature::ProbeReadKernel)
-                    && read_by_first_helpers(&mut linked)
-                {
-                    return self.load_linked(program, linked);
-                }
-                Err(error)
-            }
+        let loaded = |fd| LoadedProgram {
+            name: program.name.into(),
+            kind: program.kind,
+            hook: program.hook,
+            fd,
+        };
+        let known_to_fail = self.asking == Asking::Of(program.function);
+        let errno = match known_to_fail {
+            false => match self.memlock.retry(|| bpf::prog_load(&load, None)) {
+                Ok(fd) => return Ok(loaded(fd)),
+                Err(errno) => errno,
+            },
+            true => Errno::INVAL,
+        };
+        if errno == Errno::TOOBIG && self.turns_out_to_lack(Feature::ObjectNames) {
+            return self.load_linked(program, linked);
         }
+        if self.asking == Asking::Never {
+            return Err(silent(program, errno));
+        }
+        // Why: asked again, this time with a log.
+        let error = match verifier::ask(&load, self.memlock.features, self.keep) {
+            Answer::Loaded(fd) => return Ok(loaded(fd)),
+            Answer::Silent(errno) => silent(program, errno),
+            Answer::Refused(refusal) => self.refused(program, &linked, refusal),
+        };
+        // Rather than ask every kernel, which most would say yes to.
+        if self.turns_out_to_lack(Feature::ProbeReadKernel) && read_by_first_helpers(&mut linked) {
+            return self.load_linked(program, linked);
+        }
+        Err(error)
     }
 
     /// The attach type to send, if any.
@@ -208,27 +256,8 @@ impl<'l, 'a> Loader<'l, 'a> {
         (bytes, table)
     }
 
-    /// Why the kernel refused: asked again, this time with a log.
-    fn refused(
-        &self,
-        program: &Program<'_>,
-        linked: &Linked,
-        load: &bpf::ProgLoad<'_>,
-        errno: Errno,
-    ) -> LoadError {
-        let refusal = verifier::ask(load);
-        let Some(refusal) = refusal.filter(|r| !r.log.is_empty()) else {
-            return match errno {
-                Errno::PERM | Errno::ACCESS => LoadError::Permission {
-                    subject: format!("loading program {}", program.name),
-                    errno,
-                },
-                _ => LoadError::Program {
-                    program: program.name.into(),
-                    errno,
-                },
-            };
-        };
+    /// What the verifier's refusal means.
+    fn refused(&self, program: &Program<'_>, linked: &Linked, refusal: Refusal) -> LoadError {
         #[cfg(feature = "full")]
         if let Some(error) = self.missing_function(program, linked, &refusal) {
             return error;
@@ -246,14 +275,17 @@ impl<'l, 'a> Loader<'l, 'a> {
         }
     }
 
-    /// Says in which function the verifier stopped.
-    fn place(&self, linked: &Linked, refusal: Refusal) -> Refusal {
-        let origin = refusal.insn.and_then(|i| linked.origin(self.object, i));
-        let function = origin.and_then(|o| self.object.functions.get(o.function));
-        Refusal {
-            function: function.map(|f| f.name.into()),
-            ..refusal
+    /// Says in which function and source line the verifier stopped.
+    fn place(&self, linked: &Linked, mut refusal: Refusal) -> Refusal {
+        let Some(at) = refusal.insn.and_then(|i| linked.origin(self.object, i)) else {
+            return refusal;
+        };
+        refusal.place = Some(self.place_of(at.code, at.slot));
+        #[cfg(feature = "full")]
+        if let Some(text) = self.object.source_text(at.code, at.slot) {
+            refusal.source = Some(text.into());
         }
+        refusal
     }
 
     /// Whether the verifier stopped at an instruction that a relocation poisoned: here, or in the

@@ -117,17 +117,29 @@ impl<'a> Object<'a> {
 
     /// The source line of slot `insn` of a section, as `file.c:12`, where the object says.
     pub fn source_line(&self, code: usize, insn: usize) -> Option<String> {
+        let [_, file, _, place] = self.line_record(code, insn)?;
+        let path = self.btf.as_ref()?.str_at(StrOffset(file))?;
+        let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
+        Some(format!("{name}:{}", place >> 10))
+    }
+
+    /// The text of that source line, without the spaces around it; `None` where it has none.
+    #[cfg(feature = "full")]
+    pub fn source_text(&self, code: usize, insn: usize) -> Option<&str> {
+        let [_, _, text, _] = self.line_record(code, insn)?;
+        let text = self.btf.as_ref()?.str_at(StrOffset(text))?.trim_ascii();
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// Instruction, file, text, and line and column in one word: of the records up to the instruction,
+    /// the last.
+    fn line_record(&self, code: usize, insn: usize) -> Option<[u32; 4]> {
         let btf = self.btf.as_ref()?;
         let lines = self.ext.line_info.of(btf, self.code.get(code)?.section);
-        // Instruction, file, text, and line and column in one word: of the records up to the
-        // instruction, the last.
         let words = lines.filter_map(|record| record.as_chunks::<4>().0.first_chunk::<4>());
         let words = words.map(|words| words.map(u32::from_le_bytes));
         let record = words.filter(|[at, ..]| *at as usize / 8 <= insn);
-        let [_, file, _, place] = record.max_by_key(|[at, ..]| *at)?;
-        let path = btf.str_at(StrOffset(file))?;
-        let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
-        Some(format!("{name}:{}", place >> 10))
+        record.max_by_key(|[at, ..]| *at)
     }
 
     /// The function that a program starts with.

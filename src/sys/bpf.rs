@@ -13,6 +13,8 @@ use super::abi::{
 use super::bpf_call::{address, call, call_for_fd, length, number, object_name};
 pub use super::bpf_ids::*;
 pub use super::bpf_map::{Elements, map_lookup, map_update};
+#[cfg(feature = "full")]
+use super::log_range::LogRange;
 use rustix::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::io::{self, Errno};
 use std::ffi::CStr;
@@ -190,14 +192,41 @@ pub fn map_freeze(map: BorrowedFd<'_>) -> io::Result<()> {
 /// off, `EPERM` from capabilities or the memory limit; `EINVAL` too where the instructions are not
 /// whole or records don't fit their size.
 pub fn prog_load(prog: &ProgLoad<'_>, log: Option<Log<'_>>) -> io::Result<OwnedFd> {
-    let mut attr = prog_attr(prog, log)?;
+    load_program(&mut prog_attr(prog, log)?)
+}
+
+/// As [`prog_load`], with a log in a range of addresses, of which the first `len` bytes are used.
+///
+/// # Errors
+/// As those of [`prog_load`]; `EINVAL` too where the range is shorter, or `len` more than the kernel
+/// takes: 16 MiB less a byte before 5.2, then 1 GiB less a byte.
+#[cfg(feature = "full")]
+pub fn prog_load_logged(
+    prog: &ProgLoad<'_>,
+    level: u32,
+    log: &LogRange,
+    len: usize,
+) -> io::Result<OwnedFd> {
+    if len > log.len() {
+        return Err(Errno::INVAL);
+    }
+    let mut attr = prog_attr(prog, None)?;
+    attr.log_level = level;
+    attr.log_size = length(len)?;
+    attr.log_buf = log.address();
+    load_program(&mut attr)
+}
+
+/// Loads a program whose arguments are those of `prog_attr`, all of them still borrowed.
+fn load_program(attr: &mut ProgLoadAttr) -> io::Result<OwnedFd> {
     let mut attempts = 1;
     loop {
         // Safety: every address is that of a slice or string borrowed for this call, with its
-        // length beside it; the license ends with a zero; the log is ours to write. Descriptors
+        // length beside it; the license ends with a zero; the log is ours to write, being a slice that
+        // is borrowed mutably or a `LogRange`, both for as long as the call takes. Descriptors
         // in `fd_array` are only read, and a bad index finds at worst whatever follows the slice
         // in memory, which the kernel then refuses as a descriptor or faults on.
-        match unsafe { call_for_fd(BPF_PROG_LOAD, &mut attr) } {
+        match unsafe { call_for_fd(BPF_PROG_LOAD, attr) } {
             Err(Errno::AGAIN) if attempts < LOAD_ATTEMPTS => attempts += 1,
             other => return other,
         }

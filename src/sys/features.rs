@@ -62,6 +62,9 @@ pub enum Feature {
     KprobeMulti,
     /// BTF enums of 64 bits, and of signed ones of any size.
     BtfEnum64,
+    /// A log that is too long for its buffer leaves its end there, not its start.
+    #[cfg(feature = "full")]
+    LogRotation,
     /// Links of one program to many uprobes, with the process told right.
     #[cfg(feature = "full")]
     UprobeMulti,
@@ -96,7 +99,7 @@ const fn row(
     }
 }
 
-const COUNT: usize = if cfg!(feature = "full") { 24 } else { 18 };
+const COUNT: usize = if cfg!(feature = "full") { 25 } else { 18 };
 
 #[rustfmt::skip]
 static TABLE: [Row; COUNT] = [
@@ -126,6 +129,8 @@ static TABLE: [Row; COUNT] = [
     #[cfg(feature = "full")]
     row(Feature::KprobeMulti, "kprobe-multi", (5, 18), None, more_probes::kprobe_multi),
     row(Feature::BtfEnum64, "btf-enum64", (6, 0), Some(Feature::Btf), probes::btf_enum64),
+    #[cfg(feature = "full")]
+    row(Feature::LogRotation, "log-rotation", (6, 4), None, probes::log_rotation),
     #[cfg(feature = "full")]
     row(Feature::UprobeMulti, "uprobe-multi", (6, 6), None, more_probes::uprobe_multi),
     #[cfg(feature = "full")]

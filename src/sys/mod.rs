@@ -24,6 +24,8 @@ pub mod file;
 pub mod kallsyms;
 pub mod kernel;
 #[cfg(feature = "full")]
+pub mod log_range;
+#[cfg(feature = "full")]
 pub mod map_fdinfo;
 #[cfg(feature = "full")]
 pub mod map_types;

@@ -239,3 +239,25 @@ pub(super) fn core_relocations() -> io::Result<()> {
 pub(super) fn btf_enum64() -> io::Result<()> {
     load_btf(&[X, ENUM64, 8])
 }
+
+#[cfg(feature = "full")]
+pub(super) fn log_rotation() -> io::Result<()> {
+    // Some twenty bytes of log for each instruction, and a summary, in a buffer that is too small.
+    let insns = [[R0_IS_0; 16].concat(), EXIT.to_vec()].concat();
+    let prog = ProgLoad {
+        prog_type: BPF_PROG_TYPE_TRACEPOINT,
+        insns: &insns,
+        license: c"GPL",
+        ..ProgLoad::default()
+    };
+    let mut buffer = [0; 128];
+    let log = bpf::Log {
+        buffer: &mut buffer,
+        level: 1,
+    };
+    match bpf::prog_load(&prog, Some(log)) {
+        Err(Errno::NOSPC) if buffer.windows(5).any(|word| word == b"insns") => Ok(()),
+        Err(Errno::PERM) => Err(Errno::PERM),
+        _ => Err(Errno::INVAL),
+    }
+}

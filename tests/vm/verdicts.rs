@@ -1,0 +1,269 @@
+//! What the verifier says no to, in words: which instruction, which source line, why, what to try.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::Stdio;
+
+use crate::board::{object, on_board, version};
+use crate::left::Snapshot;
+use crate::watch::{Done, Watch, full};
+
+const VERIFIER: i32 = 5;
+
+fn load(args: &[&str]) -> Done {
+    let mut command = full();
+    command.arg("load").args(args).arg("--dry-run");
+    Watch::spawn(command).end()
+}
+
+/// Of tests/refusals.bpf.o: the program, a part of the kernel's message on each kernel, of the source
+/// line, and of the reason in words.
+const REFUSALS: &[(&str, &str, &str, &str)] = &[
+    (
+        "number_as_address",
+        "invalid mem access",
+        "follows a number",
+        "plain number",
+    ),
+    (
+        "no_null_check",
+        "map_value_or_null",
+        "may be NULL",
+        "failed lookup",
+    ),
+    ("unbounded_index", "unbounded m", "any index", " limit"),
+    (
+        "negative_length",
+        "min value is negative",
+        "may be negative",
+        "may be negative",
+    ),
+    ("not_a_pointer", "expected=", "to a number", "another kind"),
+    (
+        "write_to_const",
+        "write into map forbidden",
+        ".rodata",
+        "read-only",
+    ),
+    (
+        "behind_the_context",
+        "invalid bpf_context access",
+        "has two",
+        "context",
+    ),
+    (
+        "not_given_back",
+        "nreleased reference|reference leak",
+        "nor submitted",
+        "not given back",
+    ),
+    (
+        "helper_of_another_kind",
+        "bpf_skb_load_bytes#26",
+        "no packet",
+        "kind of program",
+    ),
+    ("too_much_stack", "combined stack size", "", "512 bytes"),
+    (
+        "never_set",
+        "R6 !read_ok",
+        "never_set",
+        "nothing was ever put",
+    ),
+    ("off_the_stack", "stack", "off_the_stack", "512 bytes"),
+    (
+        "not_aligned",
+        "misaligned stack access",
+        "not_aligned",
+        "not aligned",
+    ),
+    (
+        "no_such_helper",
+        "invalid func unknown#9999",
+        "no_such_helper",
+        "no such helper",
+    ),
+    (
+        "not_reached",
+        "unreachable insn 2",
+        "not_reached",
+        "nothing leads to",
+    ),
+    (
+        "without_end",
+        "infinite loop",
+        "without_end",
+        "may never end",
+    ),
+    ("moved_context", "ctx", "moved_context", "context"),
+];
+
+/// Those of kinds that the small board kernels don't have.
+const OF_DISTRIBUTIONS: &[(&str, &str, &str, &str)] = &[
+    (
+        "packet_too_short",
+        "invalid access to packet",
+        "data_end",
+        "packet may be shorter",
+    ),
+    (
+        "bad_return_value",
+        "R0",
+        "0 to 3",
+        "not allowed for its kind",
+    ),
+];
+
+fn refused_in_words(refusals: &[(&str, &str, &str, &str)]) {
+    let before = Snapshot::take();
+    let refused = object("tests/refusals.bpf.o");
+    for (program, message, source, why) in refusals {
+        let done = load(&[&refused, "--prog", program]);
+        println!("{}", done.stderr.join("\n"));
+        let [what, reason, hint] = &done.stderr[..] else {
+            panic!("{program}: not three lines: {done:#?}");
+        };
+        assert!(
+            message.split('|').any(|m| what.contains(m)),
+            "{message}: {what}"
+        );
+        done.failed(VERIFIER, &[program, source, why, "  why: ", "  try: "]);
+        if !source.is_empty() {
+            assert!(reason.contains(source), "{source}: {reason}");
+            assert!(
+                what.contains("instruction ") && what.contains("(refusals.bpf.c:"),
+                "{what}"
+            );
+        }
+        assert!(
+            hint.ends_with("; -v prints the verifier's whole log"),
+            "{hint}"
+        );
+    }
+    before.is_restored();
+}
+
+#[test]
+fn a_refusal_is_told_by_its_source_line_and_in_words() {
+    on_board!(board);
+    refused_in_words(REFUSALS);
+    if board.has_btf() {
+        refused_in_words(OF_DISTRIBUTIONS);
+    }
+}
+
+#[test]
+fn a_helper_under_the_gpl_is_told_as_that() {
+    on_board!();
+    let done = load(&[&object("tests/refused_license.bpf.o")]);
+    done.failed(VERIFIER, &["GPL", "helper_under_gpl", "licence"]);
+}
+
+#[test]
+fn every_refusal_has_a_verdict_of_its_own_line() {
+    on_board!(board);
+    if !board.has_btf() {
+        return;
+    }
+    let done = load(&[&object("tests/refusals.bpf.o"), "--keep-going"]);
+    assert_eq!(done.code, Some(VERIFIER), "{done:#?}");
+    assert_eq!(
+        done.stdout.len(),
+        REFUSALS.len() + OF_DISTRIBUTIONS.len(),
+        "{done:#?}"
+    );
+    for line in &done.stdout {
+        assert!(line.starts_with("fail "), "{line}");
+    }
+}
+
+/// The least of what a load took, in kB, where it stays below `limit` at one of three times, and what it
+/// said: a busy machine may keep the thread waiting that lets go of what was mapped.
+fn measured_below(limit: u64, args: &[&str]) -> (u64, String) {
+    let mut best = measured(args);
+    for _ in 0..2 {
+        if best.0 <= limit {
+            break;
+        }
+        println!("{} kB, of {limit}", best.0);
+        best = best.min(measured(args));
+    }
+    assert!(best.0 <= limit, "{} kB, of {limit}", best.0);
+    best
+}
+
+/// What a load used at most, in kB, and what it said on standard error.
+// It is waited for by wait4(2), which clippy does not know.
+#[allow(clippy::zombie_processes)]
+fn measured(args: &[&str]) -> (u64, String) {
+    let mut command = full();
+    command
+        .arg("load")
+        .args(args)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stderr = child.stderr.take().unwrap();
+    let mut text = Vec::new();
+    std::io::Read::read_to_end(&mut stderr, &mut text).unwrap();
+    let (mut status, pid) = (0, child.id().cast_signed());
+    // Safety: an rusage is integers, for which all zeroes are valid.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // Safety: both point to live variables of the types that wait4(2) fills.
+    assert_eq!(unsafe { libc::wait4(pid, &mut status, 0, &mut usage) }, pid);
+    let code = std::process::ExitStatus::from_raw(status).code();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    assert_eq!(code, Some(VERIFIER), "{}", &text[..text.len().min(1000)]);
+    (usage.ru_maxrss.cast_unsigned(), text)
+}
+
+#[test]
+fn a_log_of_tens_of_megabytes_takes_no_memory_with_it() {
+    on_board!();
+    let before = Snapshot::take();
+    let long = object("tests/long_log.bpf.o");
+    let size = std::fs::metadata(&long).unwrap().len() / 1024;
+    let (base, _) = measured(&[&object("tests/refused.bpf.o"), "--dry-run"]);
+    // The kernel's own way where it has it, and the one for those that have not.
+    for option in [&[][..], &["--without", "log-rotation"]] {
+        // The debug build that the suite may run is larger than the real one.
+        let line = [&[long.as_str(), "--dry-run"], option].concat();
+        let (peak, text) = measured_below(base + 1024 + 3 * size, &line);
+        println!("{option:?}: {peak} kB, with a short log {base} kB\n{text}");
+        for words in [
+            "invalid mem access",
+            "instruction ",
+            "long_log.bpf.c:42",
+            "in: return word",
+        ] {
+            assert!(text.contains(words), "{words}: {text}");
+        }
+        assert!(text.lines().count() <= 3, "{text}");
+        // The debug build that the suite may run is larger than the real one.
+        assert!(
+            peak <= base + 1024 + 3 * size,
+            "{peak} kB, with a short log {base} kB"
+        );
+        if version() < (6, 4) {
+            break;
+        }
+    }
+    before.is_restored();
+}
+
+#[test]
+fn the_whole_log_of_tens_of_megabytes_is_there_when_it_is_asked_for() {
+    on_board!();
+    let long = object("tests/long_log.bpf.o");
+    let (base, _) = measured(&[&object("tests/refused.bpf.o"), "--dry-run"]);
+    let (peak, text) = measured_below(base + 1024 + 64, &[&long, "--dry-run", "-v"]);
+    println!(
+        "{peak} kB, with a short log {base} kB; {} bytes of log",
+        text.len()
+    );
+    assert!(text.len() > 20_000_000, "{} bytes", text.len());
+    for number in [0, 11, 23] {
+        let line = format!("; word = i; /* {number:02} a long line");
+        assert!(text.matches(&line).count() >= 4000, "{line}");
+    }
+    assert!(text.contains(" invalid mem access"));
+}
