@@ -84,10 +84,13 @@ impl Link {
         self
     }
 
-    /// The BPF link, where the attachment is one: it can be pinned.
+    /// The BPF link, where the attachment is one and nothing else: it can be pinned.
     #[cfg(feature = "full")]
     pub fn bpf_link(&self) -> Option<BorrowedFd<'_>> {
-        self.link.as_ref().map(AsFd::as_fd)
+        self.link
+            .as_ref()
+            .filter(|_| self.probe.is_none())
+            .map(AsFd::as_fd)
     }
 
     /// The BPF links to pin, one for each place that it is attached to.
@@ -99,6 +102,9 @@ impl Link {
         if !self.parts.is_empty() {
             let parts = self.parts.iter().map(Link::bpf_links);
             return Ok(parts.collect::<Result<Vec<_>, _>>()?.concat());
+        }
+        if self.probe.is_some() {
+            return Err("its probe in tracefs goes with the process that made it");
         }
         match (self.bpf_link(), &self.cgroup) {
             (Some(link), _) => Ok(vec![link]),
@@ -114,9 +120,6 @@ impl Link {
     /// Lets go of the attachment without detaching: for a link that was pinned.
     #[cfg(feature = "full")]
     pub fn leave(mut self) {
-        // A probe made in tracefs stays, too: the pinned link needs it. What is forgotten keeps its
-        // descriptors until the process ends.
-        std::mem::forget(self.probe.take());
         std::mem::forget(self.cgroup.take());
         self.event = None;
         for part in std::mem::take(&mut self.parts) {

@@ -1,6 +1,8 @@
 //! How a failure is told and what the exit code says of it.
 
 use btfly::attach::AttachError;
+#[cfg(feature = "full")]
+use btfly::load::PinError;
 use btfly::load::{LoadError, VerifierLog};
 use btfly::object::ObjectError;
 use btfly::ring::RingError;
@@ -181,6 +183,19 @@ impl From<AttachError> for Failure {
             () if error.is_permission() => Class::Permission,
             () if error.is_missing() => Class::Missing,
             #[cfg(feature = "full")]
+            () if error.is_usage() => Class::Usage,
+            () => Class::Other,
+        };
+        Failure::with(class, error.to_string(), error.hint())
+    }
+}
+
+#[cfg(feature = "full")]
+impl From<PinError> for Failure {
+    fn from(error: PinError) -> Failure {
+        let class = match () {
+            () if error.is_permission() => Class::Permission,
+            () if error.is_missing() => Class::Missing,
             () if error.is_usage() => Class::Usage,
             () => Class::Other,
         };

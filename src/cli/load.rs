@@ -1,9 +1,10 @@
-//! `btfly load OBJECT --dry-run`: whether an object loads on this kernel, program by program. Nothing is
-//! attached, and nothing stays.
+//! `btfly load OBJECT`: with `--dry-run`, whether an object loads on this kernel, program by program, and
+//! nothing stays; with `--pin DIR`, it stays, attached, in a folder of the BPF file system.
 
 use std::fmt::Write;
 
-use btfly::load::{Loaded, LoadedProgram};
+use btfly::attach::{Attacher, Wishes};
+use btfly::load::{Attached, Loaded, LoadedProgram};
 use btfly::object::{Object, Program};
 use btfly::sys::bpf;
 use btfly::target::Kernel;
@@ -14,7 +15,8 @@ use super::maps::Maps;
 use super::{Common, Failure, loading, objects, output, output::plain, parse, session};
 
 /// Load a BPF object. With --dry-run everything is let go again: the exit code is 0 where all of it
-/// loads. Fill a map with --put MAP KEY VALUE, as often as you like, as for run.
+/// loads. With --pin DIR it stays: programs lie in DIR, maps in DIR/maps, links in DIR/links, and
+/// btfly unload DIR removes them. Fill a map with --put MAP KEY VALUE, as often as you like, as for run.
 #[derive(argh::FromArgs)]
 struct Load {
     /// the object file; of several (in a full build), one may use what another defines
@@ -25,7 +27,16 @@ struct Load {
     #[argh(switch)]
     dry_run: bool,
 
-    /// try each program by itself, and say of each `ok NAME` or `fail NAME REASON`
+    /// attach as run does, and leave programs, maps and links in this new folder of the BPF file
+    /// system
+    #[argh(option, arg_name = "DIR")]
+    pin: Option<String>,
+
+    /// with --pin: attach nothing
+    #[argh(switch)]
+    no_attach: bool,
+
+    /// with --dry-run: try each program by itself, and say of each `ok NAME` or `fail NAME REASON`
     #[argh(switch)]
     keep_going: bool,
 
@@ -58,10 +69,7 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
     let Some(load) = parse::<Load>("load", &args)? else {
         return Ok(());
     };
-    if !load.dry_run {
-        return Err(Failure::usage("load needs to know what for")
-            .with_hint("btfly load OBJECT --dry-run loads everything and lets it go again"));
-    }
+    check_purpose(&load)?;
     let (name, bytes) = objects::read(&load.objects)?;
     let mut object = loading::parse_object(&name, &bytes)?;
     hooks.apply(&mut object)?;
@@ -73,32 +81,79 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
     let maps = Maps::new(&object, first_path, &load.map, &load.resize, pin_path)?;
     let kernel = common.kernel()?;
     let prepare = |loaded: &Loaded<'_>| loading::fill(loaded, &puts, &entries);
-    match load.keep_going {
-        true => try_each(&object, &load, &common, &kernel, &prepare, &maps),
-        false => try_all(&object, &load, &common, &kernel, &prepare, maps, &hooks),
+    if load.keep_going {
+        return try_each(&object, &load, &common, &kernel, &prepare, &maps);
     }
-}
-
-/// Loads the chosen programs together, and says what they are.
-fn try_all(
-    object: &Object<'_>,
-    load: &Load,
-    common: &Common,
-    kernel: &Kernel,
-    prepare: &dyn Fn(&Loaded<'_>) -> Result<(), Failure>,
-    maps: Maps<'_>,
-    hooks: &AttachOptions<'_>,
-) -> Result<(), Failure> {
     let choose = |program: &Program<'_>| loading::is_chosen(&load.prog, program);
     let plan = session::Plan {
         choose: &choose,
-        prepare,
+        prepare: &prepare,
         maps,
         wishes: hooks.wishes().clone(),
     };
-    let loaded = session::load_object(object, common, kernel, &plan)?;
+    let loaded = session::load_object(&object, &common, &kernel, &plan)?;
     prepare(&loaded)?;
-    output::print(&summary(object, &loaded)?)
+    match &load.pin {
+        None => output::print(&summary(&object, &loaded)?),
+        Some(folder) => {
+            let wishes = match load.no_attach {
+                true => None,
+                false => Some(hooks.wishes()),
+            };
+            pin(&loaded, &kernel, wishes, folder)
+        }
+    }
+}
+
+/// Refuses options that don't say what the object is to be loaded for, or say two things.
+fn check_purpose(load: &Load) -> Result<(), Failure> {
+    let refused = |what: &str, hint: &str| Err(Failure::usage(what).with_hint(hint));
+    match (&load.pin, load.dry_run) {
+        (None, false) => refused(
+            "load needs --dry-run or --pin DIR",
+            "btfly load OBJECT --dry-run loads everything and lets it go again, --pin DIR leaves it in \
+             DIR, as in --pin /sys/fs/bpf/NAME",
+        ),
+        (Some(_), true) => refused(
+            "--dry-run and --pin say opposite things",
+            "leave one of them out",
+        ),
+        (Some(_), false) if load.keep_going => refused(
+            "--keep-going is for --dry-run",
+            "with --pin all of it is loaded, or nothing",
+        ),
+        (None, true) if load.no_attach => refused(
+            "--no-attach is for --pin",
+            "--dry-run attaches nothing anyway",
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// Attaches what can be attached, unless there are no `wishes`, and leaves all of it in `folder`.
+fn pin(
+    loaded: &Loaded<'_>,
+    kernel: &Kernel,
+    wishes: Option<&Wishes>,
+    folder: &str,
+) -> Result<(), Failure> {
+    let attached = match wishes {
+        Some(wishes) => loaded.attach_by(&Attacher::with(&kernel.features, wishes))?,
+        None => Attached::default(),
+    };
+    for note in &attached.notes {
+        output::say(format_args!("btfly: {note}\n"));
+    }
+    let links = attached.links.len();
+    loaded.pin(attached, folder)?;
+    let (programs, maps) = (loaded.programs.len(), loaded.maps.len());
+    output::print(&format!(
+        "{}, {} and {} are in {}\n",
+        count(programs, "program"),
+        count(maps, "map"),
+        count(links, "link"),
+        plain(folder)
+    ))
 }
 
 /// A line for each program, and one for all of it.
@@ -113,7 +168,6 @@ fn summary(object: &Object<'_>, loaded: &Loaded<'_>) -> Result<String, Failure> 
         let section = plain(found.map_or("", |p| p.section));
         let _ = writeln!(text, "{name:names$}  {section:sections$}  {insns} insns");
     }
-    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     let programs = count(loaded.programs.len(), "program");
     let tried = loaded.programs.len() + loaded.absent.len();
     let left = object.programs.len().saturating_sub(tried);
@@ -124,6 +178,10 @@ fn summary(object: &Object<'_>, loaded: &Loaded<'_>) -> Result<String, Failure> 
     let maps = count(loaded.maps.len(), "map");
     let _ = writeln!(text, "{programs} and {maps} load{left}");
     Ok(text)
+}
+
+fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 /// How many instructions the kernel made of a program.

@@ -25,6 +25,8 @@ mod output;
 mod run;
 mod session;
 mod tool;
+#[cfg(feature = "full")]
+mod unload;
 
 use common::Common;
 use failure::{Class, Failure};
@@ -50,8 +52,14 @@ const COMMANDS: &[Command] = &[
     #[cfg(feature = "full")]
     Command {
         name: "load",
-        about: "load --dry-run: whether an object loads here, and nothing stays",
+        about: "load --pin: leave an object loaded; load --dry-run: whether it loads here",
         run: load::run,
+    },
+    #[cfg(feature = "full")]
+    Command {
+        name: "unload",
+        about: "remove what load --pin left",
+        run: unload::run,
     },
     #[cfg(feature = "full")]
     Command {

@@ -12,6 +12,7 @@ use crate::object::When;
 use crate::target::Kernel;
 
 /// What came of attaching.
+#[derive(Default)]
 pub struct Attached {
     /// The links, each with the index of its program in [`Loaded::programs`].
     pub links: Vec<(usize, Link)>,

@@ -19,6 +19,8 @@ mod named;
 #[cfg(not(feature = "full"))]
 mod no_config;
 mod old;
+#[cfg(feature = "full")]
+mod pins;
 mod program;
 #[cfg(feature = "full")]
 mod program_externs;
@@ -36,6 +38,8 @@ pub use globals::{GlobalError, GlobalRef};
 pub use map::LoadedMap;
 #[cfg(feature = "full")]
 pub use map::{DEFAULT_FOLDER, MapChoice, MapError, MapSource};
+#[cfg(feature = "full")]
+pub use pins::{PinError, Removed, unpin};
 use program::Asking;
 pub use program::LoadedProgram;
 pub use verifier::{KeepLog, Refusal, VerifierLog};

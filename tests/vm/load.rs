@@ -1,6 +1,11 @@
-//! `btfly load`: what loads is said, program by program, and nothing stays that nobody pinned.
+//! `btfly load` and `btfly unload`: what loads is said, program by program, and nothing stays that nobody
+//! pinned.
 
-use crate::board::{object, on_board};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::board::{object, on_board, version};
 use crate::left::Snapshot;
 use crate::watch::{Done, Watch, full};
 
@@ -92,7 +97,16 @@ fn a_load_that_is_asked_for_wrongly_is_told_what_would_be_right() {
     on_board!();
     let kinds = object("tests/kinds.bpf.o");
     for (line, words) in [
-        (&[&*kinds][..], &["--dry-run"][..]),
+        (&[&*kinds][..], &["--dry-run", "--pin"][..]),
+        (
+            &[&kinds, "--dry-run", "--pin", "/sys/fs/bpf/x"],
+            &["opposite"],
+        ),
+        (
+            &[&kinds, "--pin", "/sys/fs/bpf/x", "--keep-going"],
+            &["--dry-run"],
+        ),
+        (&[&kinds, "--dry-run", "--no-attach"], &["--pin"]),
         (&["--dry-run"], &["object"]),
         (
             &[&kinds, "--dry-run", "--prog", "none"],
@@ -107,4 +121,134 @@ fn a_load_that_is_asked_for_wrongly_is_told_what_would_be_right() {
         println!("{line:?}");
         load(line).failed(USAGE, words);
     }
+}
+
+/// A folder in the BPF file system, which is mounted where it is not.
+fn folder(name: &str) -> String {
+    let mounts = std::fs::read_to_string("/proc/mounts").unwrap();
+    if !mounts.contains(" /sys/fs/bpf bpf ") {
+        let mount = ["mount", "-t", "bpf", "bpf", "/sys/fs/bpf"];
+        let status = Command::new("/bin/busybox").args(mount).status().unwrap();
+        assert!(status.success(), "mount");
+    }
+    ["/sys/fs/bpf/", name].concat()
+}
+
+fn unload(folder: &str) -> Done {
+    let mut command = full();
+    command.args(["unload", folder]);
+    Watch::spawn(command).end()
+}
+
+/// Names in a folder, in order.
+fn names(folder: &str) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn what_is_pinned_stays_and_what_is_unloaded_is_gone() {
+    on_board!();
+    let before = Snapshot::take();
+    let folder = folder("pinned");
+    // A raw tracepoint, which every kernel attaches by a link.
+    let kinds = object("tests/kinds.bpf.o");
+    let done = load(&[&kinds, "--pin", &folder, "--prog", "kind_raw_tp"]);
+    assert_eq!(done.code, Some(0), "{done:#?}");
+    let there = Snapshot::take().since(&before);
+    assert!(!there.programs.is_empty(), "{there:?}");
+    assert_eq!(
+        there.links.len(),
+        names(&[&folder, "/links"].concat()).len()
+    );
+    // A second load does not mix with it.
+    let again = load(&[&kinds, "--pin", &folder, "--no-attach"]);
+    again.failed(USAGE, &[&folder, "btfly unload"]);
+
+    let done = unload(&folder);
+    assert_eq!(done.code, Some(0), "{done:#?}");
+    let last = format!("removed folder {folder}");
+    assert_eq!(done.stdout.last(), Some(&last), "{done:#?}");
+    assert!(done.stdout[0].starts_with("removed link "), "{done:#?}");
+    assert!(!Path::new(&folder).exists());
+    before.is_restored();
+    unload(&folder).failed(USAGE, &[&folder, "No such file"]);
+}
+
+#[test]
+fn without_attaching_there_are_programs_and_maps() {
+    on_board!();
+    let before = Snapshot::take();
+    let folder = folder("unattached");
+    let kinds = object("tests/kinds.bpf.o");
+    let done = load(&[&kinds, "--pin", &folder, "--no-attach", "--prog", "kind_tp"]);
+    assert_eq!(done.code, Some(0), "{done:#?}");
+    assert_eq!(names(&folder), ["kind_tp", "maps"]);
+    let maps = names(&[&folder, "/maps"].concat());
+    assert!(maps.contains(&"kinds".to_owned()), "{maps:?}");
+    assert!(maps.contains(&"_rodata".to_owned()), "{maps:?}");
+    assert!(Snapshot::take().since(&before).links.is_empty());
+    assert_eq!(unload(&folder).code, Some(0));
+    before.is_restored();
+}
+
+#[test]
+fn what_can_not_stay_attached_leaves_nothing() {
+    on_board!();
+    let before = Snapshot::take();
+    let folder = folder("perf");
+    let line = |more: &[&str]| {
+        let no_core = object("tests/no_core.bpf.o");
+        load(&[&[&*no_core, "--pin", &*folder], more].concat())
+    };
+    // A tracepoint is attached by a perf event, which can be pinned from 5.15 on.
+    let done = line(&["--without", "perf-link"]);
+    done.failed(MISSING, &["5.15", "--no-attach"]);
+    assert!(!Path::new(&folder).exists());
+    before.is_restored();
+    let done = line(&[]);
+    match version() >= (5, 15) {
+        true => {
+            assert_eq!(done.code, Some(0), "{done:#?}");
+            assert_eq!(unload(&folder).code, Some(0));
+        }
+        false => done.failed(MISSING, &["5.15", "--no-attach"]),
+    }
+    before.is_restored();
+}
+
+#[test]
+fn pins_have_their_place_and_nothing_else_is_removed() {
+    on_board!();
+    let before = Snapshot::take();
+    let no_core = object("tests/no_core.bpf.o");
+    let done = load(&[&no_core, "--pin", "/tmp/pinned", "--no-attach"]);
+    done.failed(MISSING, &["/tmp/pinned", "mount -t bpf bpf /sys/fs/bpf"]);
+    unload("/tmp").failed(USAGE, &["/tmp", "BPF file system"]);
+
+    let folder = folder("foreign");
+    let done = load(&[&no_core, "--pin", &folder, "--no-attach"]);
+    assert_eq!(done.code, Some(0), "{done:#?}");
+    let other = [&folder, "/other"].concat();
+    fs::create_dir(&other).unwrap();
+    unload(&folder).failed(USAGE, &[&other]);
+    assert!(Path::new(&folder).join("maps").exists());
+    fs::remove_dir(&other).unwrap();
+    assert_eq!(unload(&folder).code, Some(0));
+    before.is_restored();
+}
+
+#[test]
+fn a_load_that_is_refused_leaves_no_pins() {
+    on_board!();
+    let before = Snapshot::take();
+    let folder = folder("refused");
+    let done = load(&[&object("tests/refused.bpf.o"), "--pin", &folder]);
+    done.failed(VERIFIER, &["read_behind_the_end"]);
+    assert!(!Path::new(&folder).exists());
+    before.is_restored();
 }
