@@ -5,7 +5,7 @@ use super::file;
 use super::{
     abi::{BPF_PROG_TYPE_TRACEPOINT, PERF_COUNT_SW_BPF_OUTPUT, PERF_TYPE_SOFTWARE, PerfEventAttr},
     bpf::{self, ProgLoad},
-    cpus, perf, rlimit,
+    cpus, kernel, perf, rlimit,
 };
 #[cfg(feature = "full")]
 use rustix::io::{self, Errno};
@@ -28,12 +28,74 @@ pub fn hint() -> String {
         Ok(level) => level.to_string(),
         Err(_) => "not there".to_owned(),
     };
+    #[cfg(feature = "full")]
+    if let Some(told) = told_by_status() {
+        return [&told, "; kernel.perf_event_paranoid is ", &paranoid].concat();
+    }
     [
         "this root lacks a capability, or a filter (seccomp, a security module) forbids it; \
          kernel.perf_event_paranoid is ",
         &paranoid,
     ]
     .concat()
+}
+
+/// The kernel from which on memory is charged to the cgroup, as `LINUX_VERSION_CODE`. Only a hint hangs on it.
+#[cfg(feature = "full")]
+const FIRST_WITHOUT_LIMIT: u32 = 5 << 16 | 11 << 8;
+
+/// What /proc/self/status and the limits say of this root's powers; `None` where nothing lacks.
+#[cfg(feature = "full")]
+fn told_by_status() -> Option<String> {
+    let mut buffer = [0; 4096];
+    let status = file::read("/proc/self/status", &mut buffer).ok()?;
+    let status = core::str::from_utf8(status).ok()?;
+    let missing = missing_capabilities(status);
+    if !missing.is_empty() {
+        return Some(format!(
+            "this root lacks {}, as in a container",
+            missing.join(" and ")
+        ));
+    }
+    if line(status, "Seccomp:").is_some_and(|mode| mode != "0") {
+        return Some("a seccomp filter is on this process, as in a container".into());
+    }
+    // Without the power to raise it, the limit is what a kernel before 5.11 charges.
+    let limit = rlimit::memlock().filter(|_| kernel::version_code() < FIRST_WITHOUT_LIMIT)?;
+    Some(format!(
+        "the limit on locked memory may be used up, which kernels before 5.11 count: ulimit -l is {} kB",
+        limit / 1024
+    ))
+}
+
+/// The capabilities that loading and attaching take, and that the process does not have. CAP_SYS_ADMIN
+/// stands for the others.
+#[cfg(feature = "full")]
+fn missing_capabilities(status: &str) -> Vec<&'static str> {
+    const ADMIN: u32 = 21;
+    const OTHERS: [(u32, &str); 2] = [(39, "CAP_BPF"), (38, "CAP_PERFMON")];
+    let Some(effective) = line(status, "CapEff:") else {
+        return Vec::new();
+    };
+    let Ok(effective) = u64::from_str_radix(effective, 16) else {
+        return Vec::new();
+    };
+    let has = |bit: u32| effective >> bit & 1 == 1;
+    if has(ADMIN) {
+        return Vec::new();
+    }
+    // Before 5.8 there are none but CAP_SYS_ADMIN, and a kernel shows none that it does not know.
+    let lacking = OTHERS.iter().filter(|(bit, _)| !has(*bit));
+    lacking.map(|(_, name)| *name).collect()
+}
+
+/// What a line of /proc/self/status says.
+#[cfg(feature = "full")]
+fn line<'s>(status: &'s str, name: &str) -> Option<&'s str> {
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix(name))
+        .map(str::trim)
 }
 
 /// Whether programs for tracing may be loaded: the smallest one is.
@@ -97,5 +159,21 @@ mod tests {
         assert_eq!(chosen(b"[none] integrity confidentiality\n"), Some("none"));
         assert_eq!(chosen(b""), None);
         assert_eq!(chosen(b"]["), None);
+    }
+
+    #[cfg(feature = "full")]
+    #[test]
+    fn capabilities_that_lack_are_named() {
+        for (effective, missing) in [
+            ("000001ffffffffff", &[][..]),
+            ("0000000000200000", &[]),
+            ("00000000a80425fb", &["CAP_BPF", "CAP_PERFMON"]),
+            ("000000c0a80425fb", &[]),
+            ("00000080a80425fb", &["CAP_PERFMON"]),
+        ] {
+            let status = format!("Name:\tx\nCapEff:\t{effective}\nSeccomp:\t0\n");
+            assert_eq!(missing_capabilities(&status), missing, "{effective}");
+        }
+        assert!(missing_capabilities("").is_empty());
     }
 }

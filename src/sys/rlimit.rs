@@ -26,6 +26,12 @@ pub fn raise_memlock() -> io::Result<()> {
     )
 }
 
+/// `RLIMIT_MEMLOCK` in bytes; `None` where there is no limit.
+#[cfg(feature = "full")]
+pub fn memlock() -> Option<u64> {
+    getrlimit(Resource::Memlock).current
+}
+
 /// Raises `RLIMIT_NOFILE`, the number of open descriptors, to `wanted` where it is less; beyond the hard
 /// limit where that is allowed.
 ///
