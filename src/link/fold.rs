@@ -4,8 +4,6 @@
 //! program can take, as long as it is one and the same on all of them. A load through it becomes
 //! the value. An address that nobody reads any more becomes 0.
 
-use std::collections::BTreeMap;
-
 use super::flow::{
     ADD64_K, MAX_SWEEPS, MODE_MASK, MODE_MEM, MODE_MEMSX, MOV64_X, OP_MOV, REGISTERS, dst, live,
     next, overwrites,
@@ -87,17 +85,21 @@ fn forget_unread(linked: &mut Linked) {
 
 /// The loads whose value is known: slot and value, in the order of slots.
 fn constants(linked: &Linked, contents: &[Option<Vec<u8>>]) -> Vec<(usize, u64)> {
+    let slots = linked.insns.len();
     let mut ways = Ways {
-        linked,
-        sources: linked
-            .fixups
-            .iter()
-            .filter_map(|fixup| Some((fixup.insn, (fixup.map, fixup.offset?))))
-            .collect(),
-        joins: BTreeMap::new(),
+        insns: &linked.insns,
+        sources: vec![None; slots],
+        joins: vec![None; slots],
     };
+    for fixup in &linked.fixups {
+        if let (Some(source), Some(offset)) = (ways.sources.get_mut(fixup.insn), fixup.offset) {
+            *source = Some((fixup.map, offset));
+        }
+    }
     for (_, start) in &linked.functions {
-        ways.joins.insert(*start, Pointers::default());
+        if let Some(join) = ways.joins.get_mut(*start) {
+            *join = Some(Box::default());
+        }
     }
     let mut found = Vec::new();
     for _ in 0..MAX_SWEEPS {
@@ -140,11 +142,11 @@ fn load(insn: Insn, (map, base): Address, contents: &[Option<Vec<u8>>]) -> Optio
 
 /// The ways through a program.
 struct Ways<'w> {
-    linked: &'w Linked,
-    /// Where addresses of data are loaded.
-    sources: BTreeMap<usize, Address>,
+    insns: &'w [Insn],
+    /// What is loaded where addresses of data are, by slot.
+    sources: Vec<Option<Address>>,
     /// What is known where ways meet, by slot.
-    joins: BTreeMap<usize, Pointers>,
+    joins: Vec<Option<Box<Pointers>>>,
 }
 
 impl Ways<'_> {
@@ -153,13 +155,13 @@ impl Ways<'_> {
     fn sweep(&mut self, each: &mut dyn FnMut(usize, Insn, Address)) -> bool {
         let mut changed = false;
         let mut here: Option<Pointers> = None;
-        let mut slots = self.linked.insns.iter().enumerate();
+        let mut slots = self.insns.iter().enumerate();
         while let Some((at, &insn)) = slots.next() {
-            if let Some(joined) = self.joins.get_mut(&at) {
+            if let Some(Some(joined)) = self.joins.get_mut(at) {
                 if let Some(before) = here {
                     changed |= meet(joined, &before);
                 }
-                here = Some(*joined);
+                here = Some(**joined);
             }
             if insn.is_ld_imm64() {
                 slots.next();
@@ -175,11 +177,13 @@ impl Ways<'_> {
             }
             self.step(at, insn, from, pointers);
             let next = next(insn, at);
-            if let Some(target) = next.jump {
-                let pointers = *pointers;
-                changed |= match self.joins.get_mut(&target) {
-                    Some(known) => meet(known, &pointers),
-                    None => self.joins.insert(target, pointers).is_none(),
+            if let Some(join) = next.jump.and_then(|target| self.joins.get_mut(target)) {
+                changed |= match join {
+                    Some(known) => meet(known, pointers),
+                    None => {
+                        *join = Some(Box::new(*pointers));
+                        true
+                    }
                 };
             }
             if next.behind.is_none() {
@@ -194,7 +198,7 @@ impl Ways<'_> {
         let writes = overwrites(insn);
         let to = dst(insn);
         let moved = match insn.code {
-            op::LD_IMM64 => self.sources.get(&at).copied(),
+            op::LD_IMM64 => self.sources.get(at).copied().flatten(),
             MOV64_X if insn.off == 0 => from,
             ADD64_K => {
                 let pointer = pointers.get(to).copied().flatten();
