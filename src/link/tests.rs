@@ -1,9 +1,10 @@
 //! What old kernels get in the place of global data computes the same: programs are run before and
 //! after, by a small interpreter.
 
-use super::flow::{ADD64_K, MOV64_X};
-use super::{Fixup, LinkError, Linked, fold, look_up};
+use super::flow::{ADD64_K, MOV64_X, next};
+use super::{Fixup, LinkError, Linked, fold, link, look_up};
 use crate::object::{Insn, Object, op};
+use crate::relocate::Fitted;
 
 const HELLO: &[u8] = include_bytes!("../../prebuilt/arm64/hello.bpf.o");
 
@@ -466,4 +467,54 @@ fn whatever_is_in_a_program_nothing_panics() {
         let _ = fold(&object, program, &mut linked, &[Some(rodata()), None]);
         let _ = look_up(&object, program, &mut linked);
     }
+}
+
+/// Whether some way through the program comes back to where it was.
+fn has_loop(linked: &Linked) -> bool {
+    // Where a walk is: each slot with the ways that are left from it.
+    let mut state = vec![0u8; linked.insns.len()];
+    let ways = |at: usize| -> Vec<usize> {
+        let next = next(linked.insns[at], at);
+        [next.behind, next.jump].into_iter().flatten().collect()
+    };
+    for (_, start) in &linked.functions {
+        let mut walk = vec![(*start, ways(*start))];
+        while let Some((at, left)) = walk.last_mut() {
+            state[*at] = 1;
+            match left.pop() {
+                Some(to) if state[to] == 1 => return true,
+                Some(to) if state[to] == 0 => {
+                    let ways = ways(to);
+                    walk.push((to, ways));
+                }
+                Some(_) => {}
+                None => {
+                    state[*at] = 2;
+                    walk.pop();
+                }
+            }
+        }
+    }
+    false
+}
+
+#[test]
+fn what_is_shipped_has_no_loops_which_kernels_before_5_3_refuse() {
+    let exec = include_bytes!("../../prebuilt/arm64/exec.bpf.o");
+    for bytes in [&exec[..], HELLO] {
+        let object = Object::parse(bytes).unwrap();
+        let fitted = Fitted::compiled(&object);
+        for program in &object.programs {
+            let linked = link(&object, &fitted, program).unwrap();
+            assert!(!has_loop(&linked), "{} has a loop", program.name);
+            assert!(linked.insns.len() <= 4096, "{} is too long", program.name);
+        }
+    }
+    // The walk does find one.
+    let mut maker = Maker::new();
+    maker
+        .put(ADD64_K, 1, 0, 0, -1)
+        .put(JNE_K, 1, 0, -2, 0)
+        .put(EXIT, 0, 0, 0, 0);
+    assert!(has_loop(&maker.0));
 }
