@@ -19,7 +19,9 @@ struct task_struct {
 	int pid;
 } CORE;
 
-struct block_device;
+struct block_device {
+	unsigned int bd_dev;
+} CORE;
 
 extern int LINUX_KERNEL_VERSION __kconfig;
 extern _Bool LINUX_HAS_BPF_COOKIE __kconfig __weak;

@@ -137,6 +137,7 @@ impl From<LoadError> for Failure {
             LoadError::NoPlace { .. } => Class::Usage,
             #[cfg(feature = "full")]
             LoadError::Extern(_)
+            | LoadError::NoSuchKind { .. }
             | LoadError::ConfigNotSet(_)
             | LoadError::NoConfig(_)
             | LoadError::ExternNeedsBtf(_)

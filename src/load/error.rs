@@ -103,6 +103,17 @@ pub enum LoadError {
         /// The kernel's answer.
         errno: Errno,
     },
+    /// The kernel knows no such programs.
+    #[cfg(feature = "full")]
+    #[error("program {program}: this kernel has no {kind} programs: {since}")]
+    NoSuchKind {
+        /// The program.
+        program: String,
+        /// Its kind, as its section calls it.
+        kind: &'static str,
+        /// Why it may not have them.
+        since: String,
+    },
     /// A map that could not be made as asked.
     #[cfg(feature = "full")]
     #[error(transparent)]

@@ -26,6 +26,8 @@ mod program;
 mod program_externs;
 mod relocations;
 #[cfg(feature = "full")]
+mod since;
+#[cfg(feature = "full")]
 mod struct_ops;
 #[cfg(feature = "full")]
 mod targets;

@@ -212,6 +212,10 @@ impl<'l, 'a> Loader<'l, 'a> {
         // Why: asked again, this time with a log.
         let error = match verifier::ask(&load, self.memlock.features, self.keep) {
             Answer::Loaded(fd) => return Ok(loaded(fd)),
+            #[cfg(feature = "full")]
+            Answer::Silent(errno) => super::since::is_unknown(program, &load, errno)
+                .unwrap_or_else(|| silent(program, errno)),
+            #[cfg(not(feature = "full"))]
             Answer::Silent(errno) => silent(program, errno),
             Answer::Refused(refusal) => self.refused(program, &linked, refusal),
         };
