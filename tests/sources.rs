@@ -15,7 +15,7 @@ use btfly::object::Object;
 use btfly::relocate::{
     Answer, Minimal, RelocateError, Resolution, Resolver, Target, patch, resolve, wanted,
 };
-use btfly::target::{BtfChoice, Kernel, Wanted};
+use btfly::target::{Address, BtfChoice, Config, Kernel, Symbols, Wanted};
 
 use kernels::{KernelBtf, checkout, kernels};
 use whole::Whole;
@@ -345,4 +345,47 @@ fn unpacking_takes_the_window_of_xz_and_gives_it_back() {
         println!("{}: {} KiB", archive.display(), peak.div_ceil(1024));
         assert!(peak <= (12 << 20) + (256 << 10), "{peak} bytes");
     }
+}
+
+/// The numbers of lines that a file of facts has here: as many as a large kernel's.
+const LINES: u32 = 200_000;
+
+#[test]
+fn a_configuration_and_a_symbol_table_are_not_held_in_memory() {
+    const MOST: usize = 128 << 10;
+    let config: String = (0..LINES / 10)
+        .map(|at| format!("CONFIG_SOME_OPTION_{at}=y\n"))
+        .chain(["CONFIG_HZ=250\n".into()])
+        .collect();
+    let mut packed = b"\x1f\x8b\x08\0\0\0\0\0\0\x03".to_vec();
+    packed.extend(miniz_oxide::deflate::compress_to_vec(config.as_bytes(), 6));
+    for (name, bytes) in [("config", config.into_bytes()), ("config.gz", packed)] {
+        let file = Raw::new(name, &bytes);
+        let path = file.0.to_str().unwrap();
+        let (config, peak) =
+            counting::peak(|| Config::read(path, ["CONFIG_HZ", "CONFIG_NO"].into_iter()));
+        let config = config.unwrap();
+        assert_eq!(
+            (config.get("CONFIG_HZ"), config.get("CONFIG_NO")),
+            (Some("250"), None)
+        );
+        println!("{name}: {} bytes, {} KiB", bytes.len(), peak.div_ceil(1024));
+        assert!(peak <= MOST, "{name}: {peak} bytes");
+    }
+    let symbols: String = (0..LINES)
+        .map(|at| format!("ffff8000{at:08x} t some_symbol_{at}\n"))
+        .collect();
+    let file = Raw::new("kallsyms", symbols.as_bytes());
+    let path = file.0.to_str().unwrap();
+    let (found, peak) = counting::peak(|| Symbols::read(path, ["some_symbol_7"].into_iter()));
+    assert_eq!(
+        found.unwrap().get("some_symbol_7"),
+        Address::One(0xffff_8000_0000_0007)
+    );
+    println!(
+        "kallsyms: {} bytes, {} KiB",
+        symbols.len(),
+        peak.div_ceil(1024)
+    );
+    assert!(peak <= MOST, "{peak} bytes");
 }
