@@ -38,6 +38,7 @@ pub enum LinkError {
         program: String,
     },
     /// Global data that a kernel does not have, and no stack left to do without.
+    #[cfg(feature = "full")]
     #[error(
         "program {program}: {function} uses {variables}, and this kernel has no global data (Linux 5.2), \
          nor has its stack room for the addresses"
@@ -51,6 +52,7 @@ pub enum LinkError {
         variables: String,
     },
     /// A jump that its sixteen bits can't hold, after instructions were put in.
+    #[cfg(feature = "full")]
     #[error("program {program}: too large for what this kernel needs: a jump gets too far")]
     TooFar {
         /// The program.

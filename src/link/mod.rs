@@ -8,18 +8,24 @@
 mod error;
 #[cfg_attr(not(feature = "full"), path = "no_externs.rs")]
 mod externs;
+#[cfg(feature = "full")]
 mod flow;
+#[cfg(feature = "full")]
 mod fold;
+#[cfg(feature = "full")]
 mod insert;
+#[cfg(feature = "full")]
 mod lookup;
 mod records;
-#[cfg(test)]
+#[cfg(all(test, feature = "full"))]
 mod tests;
 
 pub use error::LinkError;
 #[cfg(feature = "full")]
 pub use externs::{POISON_KFUNC, POISON_MAP};
+#[cfg(feature = "full")]
 pub use fold::fold;
+#[cfg(feature = "full")]
 pub use lookup::look_up;
 
 pub use records::{FUNC_RECORD, LINE_RECORD};

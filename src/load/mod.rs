@@ -18,7 +18,9 @@ mod map;
 mod named;
 #[cfg(not(feature = "full"))]
 mod no_config;
+#[cfg_attr(not(feature = "full"), path = "no_old.rs")]
 mod old;
+mod old_helpers;
 #[cfg(feature = "full")]
 mod pins;
 mod program;

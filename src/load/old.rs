@@ -1,13 +1,10 @@
-//! What an old kernel lacks, made up for in the instructions of a program.
+//! Global data that an old kernel lacks, made up for in the instructions of a program.
 
 use super::{LoadError, kconfig};
 use crate::link::{self, Linked};
-use crate::object::{DataKind, MapKind, MapSpec, Object, Program, op};
+use crate::object::{DataKind, MapKind, MapSpec, Object, Program};
 use crate::sys::Feature;
 use crate::target::Kernel;
-
-/// The helpers that tell the kernel's memory from the user's, and those that came before them.
-const READS: [(i32, i32); 4] = [(112, 4), (113, 4), (114, 45), (115, 45)];
 
 /// What programs have to do without.
 pub(super) struct Old {
@@ -70,20 +67,4 @@ fn contents(
         } => Some(kconfig::values(object, map, kernel)?),
         _ => None,
     })
-}
-
-/// Has a program read all memory by the helpers that came first, which take any address. Whether it
-/// read by others.
-pub(super) fn read_by_first_helpers(linked: &mut Linked) -> bool {
-    let mut changed = false;
-    for insn in &mut linked.insns {
-        if insn.code == op::CALL && insn.src() == 0 {
-            let first = READS.iter().find(|(helper, _)| *helper == insn.imm);
-            if let Some((_, first)) = first {
-                insn.imm = *first;
-                changed = true;
-            }
-        }
-    }
-    changed
 }

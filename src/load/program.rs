@@ -5,7 +5,8 @@ use std::ffi::CString;
 use rustix::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use rustix::io::Errno;
 
-use super::old::{Old, read_by_first_helpers};
+use super::old::Old;
+use super::old_helpers::read_by_first_helpers;
 use super::relocations::Relocated;
 use super::verifier::{self, Answer, KeepLog, Refusal};
 use super::{LoadError, LoadedMap, Memlock, map::kernel_name};
