@@ -5,6 +5,8 @@ use btfly::attach::AttachError;
 use btfly::load::PinError;
 use btfly::load::{LoadError, VerifierLog};
 use btfly::object::ObjectError;
+#[cfg(feature = "full")]
+use btfly::relocate::ExternError;
 use btfly::ring::RingError;
 
 use super::output::{plain, say};
@@ -135,6 +137,8 @@ impl From<LoadError> for Failure {
             LoadError::Kconfig(_) => Class::Missing,
             #[cfg(feature = "full")]
             LoadError::NoPlace { .. } => Class::Usage,
+            #[cfg(feature = "full")]
+            LoadError::Extern(ExternError::Undescribed(_)) => Class::BadObject,
             #[cfg(feature = "full")]
             LoadError::Extern(_)
             | LoadError::NoSuchKind { .. }

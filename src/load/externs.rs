@@ -104,6 +104,9 @@ pub(super) fn hint(error: &ExternError) -> Option<String> {
         ExternError::Incompatible(_) => {
             "declare it as this kernel has it, or __weak and as a flavour (name___old)".into()
         }
+        ExternError::Undescribed(_) => {
+            "give the object that defines it, too; what the kernel has is declared __ksym".into()
+        }
         ExternError::Ambiguous(name) => format!("grep -w {name} {KALLSYMS} shows them"),
         _ => return None,
     })

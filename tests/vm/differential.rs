@@ -71,8 +71,14 @@ fn theirs(text: &str) -> Log {
             }
             entry.patches.push(patch.into());
         } else if let Some((at, _)) = line.strip_prefix("substituting ").and_then(insn) {
-            // The second half of a sixteen-byte load is told first: both are of one relocation.
-            let second = log.remove(&(function.into(), at + 1));
+            // Of a sixteen-byte load both halves are told, by some versions the second one first.
+            let half = |at: Option<usize>| at.map(|at| (function.to_owned(), at));
+            let poisoned = |told: &Told| told.patches == ["poisoned"];
+            let first = half(at.checked_sub(1)).and_then(|first| log.get(&first));
+            if told == Told::default() && first.is_some_and(poisoned) {
+                continue;
+            }
+            let second = half(at.checked_add(1)).and_then(|second| log.remove(&second));
             let mut entry = second.unwrap_or_else(|| std::mem::take(&mut told));
             entry.patches = vec!["poisoned".into()];
             log.insert((function.into(), at), entry);

@@ -16,10 +16,9 @@ use crate::left::Snapshot;
 use crate::run::{
     HELLO_OPTIONS, every_kind_reports, hello_greets, prctl, subprograms_give_numbers,
 };
-use crate::watch::{Watch, btfly, full, watch};
+use crate::watch::{Watch, full, watch, watch_by};
 
 /// Whether the kernel has a function.
-#[cfg(feature = "full")]
 fn symbol(name: &str) -> bool {
     let symbols = std::fs::read_to_string("/proc/kallsyms").unwrap();
     symbols
@@ -32,9 +31,7 @@ fn is_built_in(feature: Feature, board: &crate::board::Board) -> Option<bool> {
     match feature {
         Feature::KprobePmu => Some(board.has_kprobes()),
         // CONFIG_FPROBE and CONFIG_UPROBES.
-        #[cfg(feature = "full")]
         Feature::KprobeMulti => Some(symbol("register_fprobe_ips")),
-        #[cfg(feature = "full")]
         Feature::UprobeMulti => Some(symbol("uprobe_register")),
         _ => None,
     }
@@ -57,13 +54,14 @@ fn each_feature_came_with_the_version_that_the_table_says() {
 }
 
 /// Checks what exec and an object with globals and subprograms do with these options.
-fn exec_and_globals_work(mut command: Command, options: &[&str]) {
+fn exec_and_globals_work(build: fn() -> Command, options: &[&str]) {
+    let mut command = build();
     command.arg("exec").args(options);
     let watch = Watch::spawn(command);
     watch.header();
     sees_all(&watch, 2);
     assert_eq!(watch.stop().stderr, [""; 0]);
-    subprograms_give_numbers(options);
+    subprograms_give_numbers(build, options);
 }
 
 #[test]
@@ -71,7 +69,7 @@ fn exec_and_globals_work_where_any_one_feature_is_missing() {
     on_board!();
     for feature in Feature::all() {
         println!("without {}", feature.name());
-        exec_and_globals_work(full(), &["--without", feature.name()]);
+        exec_and_globals_work(full, &["--without", feature.name()]);
     }
 }
 
@@ -81,18 +79,17 @@ fn everything_works_as_on_old_kernels() {
     for kernel in ["4.14", "4.19", "5.4"] {
         println!("as kernel {kernel}");
         let options = ["--as-kernel", kernel];
-        exec_and_globals_work(btfly(), &options);
+        exec_and_globals_work(full, &options);
         if kernel == "4.14" {
             continue;
         }
-        exec_and_globals_work(full(), &options);
         if board.has_kprobes() {
-            every_kind_reports(&options);
+            every_kind_reports(full, &options);
         }
         if board.has_btf() && board.has_kprobes() {
             let hello = object("hello.bpf.o");
             let line = [&["run", &*hello], &HELLO_OPTIONS[..], &options].concat();
-            hello_greets(watch(&line));
+            hello_greets(watch_by(full, &line));
         }
     }
 }
@@ -100,7 +97,8 @@ fn everything_works_as_on_old_kernels() {
 /// What constants.bpf.o says of some numbers, with these options.
 fn answers(options: &[&str]) -> Vec<String> {
     let constants = object("tests/constants.bpf.o");
-    let watch = watch(&[&["run", &*constants, "--event", "answers=answer"], options].concat());
+    let line = [&["run", &*constants, "--event", "answers=answer"], options].concat();
+    let watch = watch_by(full, &line);
     let header = watch.header();
     for x in (0..20).chain([250, 1 << 40]) {
         prctl(x);

@@ -7,7 +7,7 @@ use std::process::{self, Command};
 use crate::board::{object, on_board};
 use crate::program::{BUSYBOX, NOBODY, finish, start, start_as, tag};
 use crate::table::Table;
-use crate::watch::{Done, Watch, watch};
+use crate::watch::{Done, Watch, btfly, full, watch, watch_by};
 
 /// What prctl(2) is called with to give the test objects something to report.
 pub const OPTION: c_long = 0x6274_666c;
@@ -168,12 +168,12 @@ const KINDS: [(i64, bool); 8] = [
 ];
 
 /// Opens files and checks that every kind of program reports each time.
-pub fn every_kind_reports(options: &[&str]) {
+pub fn every_kind_reports(build: fn() -> Command, options: &[&str]) {
     const TIMES: usize = 10;
     let target = format!("target={}", process::id());
     let kinds = object("tests/kinds.bpf.o");
     let line = ["run", &kinds, "--event", "kinds=seen", "--set", &target];
-    let watch = watch(&[&line[..], options].concat());
+    let watch = watch_by(build, &[&line[..], options].concat());
     let table = Table::new(&watch.header());
     let path = CString::new(format!("/tmp/no-such-{}", tag())).unwrap();
     for _ in 0..TIMES {
@@ -201,7 +201,7 @@ pub fn every_kind_reports(options: &[&str]) {
 fn every_kind_of_program_attaches_and_reports() {
     on_board!(board);
     if board.has_kprobes() {
-        every_kind_reports(&[]);
+        every_kind_reports(btfly, &[]);
     }
 }
 
@@ -220,7 +220,7 @@ fn every_kind_works_where_newer_features_are_missing() {
         ["--as-kernel", "5.3"],
     ] {
         println!("{options:?}");
-        every_kind_reports(&options);
+        every_kind_reports(full, &options);
     }
 }
 
@@ -244,11 +244,11 @@ fn programs_can_be_chosen_by_name() {
 #[test]
 fn subprograms_and_globals_give_the_right_numbers() {
     on_board!();
-    subprograms_give_numbers(&[]);
+    subprograms_give_numbers(btfly, &[]);
 }
 
 /// Checks what subprog.bpf.o computes with these options.
-pub fn subprograms_give_numbers(options: &[&str]) {
+pub fn subprograms_give_numbers(build: fn() -> Command, options: &[&str]) {
     let subprog = object("tests/subprog.bpf.o");
     for (set, factor, step, greeting) in [
         (&[][..], 7, 100, "moin"),
@@ -266,9 +266,10 @@ pub fn subprograms_give_numbers(options: &[&str]) {
             "hi",
         ),
     ] {
-        let watch = watch(
+        let watch = watch_by(
+            build,
             &[
-                &["run", &subprog, "--event", "results=result"],
+                &["run", &*subprog, "--event", "results=result"],
                 set,
                 options,
             ]

@@ -105,6 +105,15 @@ pub fn watch<S: AsRef<str>>(args: &[S]) -> Watch {
     watch
 }
 
+/// The same with a build of one's choice.
+pub fn watch_by(build: fn() -> Command, args: &[&str]) -> Watch {
+    let mut command = build();
+    command.args(args);
+    let watch = Watch::spawn(command);
+    watch.header();
+    watch
+}
+
 impl Watch {
     pub fn start<S: AsRef<str>>(args: &[S]) -> Watch {
         let mut command = btfly();
