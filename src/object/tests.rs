@@ -269,11 +269,23 @@ fn subprograms_follow_in_the_order_in_which_their_calls_are_met_depth_first() {
     for (program, functions) in [
         (
             "enter_execve",
-            &["enter_execve", "enter", "read_argv", "read_arg"][..],
+            &[
+                "enter_execve",
+                "enter",
+                "read_argv",
+                "read_args",
+                "read_arg",
+            ][..],
         ),
         (
             "exit_execveat",
-            &["exit_execveat", "leave", "read_argv", "read_arg"],
+            &[
+                "exit_execveat",
+                "leave",
+                "read_argv",
+                "read_args",
+                "read_arg",
+            ],
         ),
         ("fork", &["fork"]),
     ] {

@@ -64,7 +64,7 @@ pub(super) fn unroll(mut window: Vec<u8>) -> Option<(String, bool)> {
     };
     let end = summed_up.copied().or(alone)?;
     window.rotate_left(end + 1);
-    window.pop();
+    window.retain(|byte| *byte != 0);
     // The first line is cut off.
     let first = window.iter().position(|b| *b == b'\n').map_or(0, |n| n + 1);
     window.drain(..first);
@@ -183,10 +183,10 @@ mod tests {
     fn a_zero_that_the_kernel_went_back_behind_is_not_the_end() {
         let mut window = fresh(128);
         write(&mut window, 0, &"5: (bf) r1 = r2\n".repeat(16));
-        // Back to half of it.
+        // Back to its tenth line, which is in the window still.
         write(
             &mut window,
-            130,
+            144,
             "9: (95) exit\nR0 !read_ok\nprocessed 9 insns\n",
         );
         let (text, cut) = unroll(window).unwrap();
