@@ -113,10 +113,17 @@ const OF_DISTRIBUTIONS: &[(&str, &str, &str, &str)] = &[
     ),
 ];
 
+/// Whether a later kernel takes it: programs that may not be interrupted by themselves get a stack for each
+/// function there, on arm64 some time after 6.12.
+fn is_taken(program: &str) -> bool {
+    program == "too_much_stack" && version() > (6, 12)
+}
+
 fn refused_in_words(refusals: &[(&str, &str, &str, &str)]) {
     let before = Snapshot::take();
     let refused = object("tests/refusals.bpf.o");
-    for (program, message, source, why) in refusals {
+    let refused_here = refusals.iter().filter(|(program, ..)| !is_taken(program));
+    for (program, message, source, why) in refused_here {
         let done = load(&[&refused, "--prog", program]);
         println!("{}", done.stderr.join("\n"));
         let [what, reason, hint] = &done.stderr[..] else {
@@ -172,7 +179,8 @@ fn every_refusal_has_a_verdict_of_its_own_line() {
         "{done:#?}"
     );
     for line in &done.stdout {
-        assert!(line.starts_with("fail "), "{line}");
+        let taken = line.strip_prefix("ok ").is_some_and(is_taken);
+        assert!(taken || line.starts_with("fail "), "{line}");
     }
 }
 
