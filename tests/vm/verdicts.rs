@@ -2,6 +2,7 @@
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
+use std::time::Duration;
 
 use crate::board::{object, on_board, version};
 use crate::left::Snapshot;
@@ -184,26 +185,21 @@ fn every_refusal_has_a_verdict_of_its_own_line() {
     }
 }
 
-/// The least of what a load took, in kB, where it stays below `limit` at one of five times, and what it
-/// said: on a busy machine the thread that lets go of what was mapped may be kept waiting, and then pages
-/// count once for each address that they are mapped at.
-fn measured_below(limit: u64, args: &[&str]) -> (u64, String) {
-    let mut best = measured(args);
-    for _ in 0..4 {
-        if best.0 <= limit {
-            break;
-        }
-        println!("{} kB, of {limit}", best.0);
-        best = best.min(measured(args));
-    }
-    assert!(best.0 <= limit, "{} kB, of {limit}", best.0);
-    best
+/// What a load took of memory at most, in kB, and what it said on standard error.
+#[derive(Debug)]
+struct Measured {
+    /// As the kernel counts at every moment (`ru_maxrss`): a page counts once for each address that it is
+    /// mapped at.
+    resident: u64,
+    /// As it was seen again and again (`Pss`): each page counts once. 0 where the kernel does not tell.
+    share: u64,
+    text: String,
 }
 
-/// What a load used at most, in kB, and what it said on standard error.
+/// Loads what the verifier refuses.
 // It is waited for by wait4(2), which clippy does not know.
 #[allow(clippy::zombie_processes)]
-fn measured(args: &[&str]) -> (u64, String) {
+fn measured(args: &[&str]) -> Measured {
     let mut command = full();
     command
         .arg("load")
@@ -212,8 +208,17 @@ fn measured(args: &[&str]) -> (u64, String) {
         .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut stderr = child.stderr.take().unwrap();
-    let mut text = Vec::new();
-    std::io::Read::read_to_end(&mut stderr, &mut text).unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut text = Vec::new();
+        std::io::Read::read_to_end(&mut stderr, &mut text).unwrap();
+        text
+    });
+    let mut share = 0;
+    while !reader.is_finished() {
+        share = share.max(proportional_share(child.id()).unwrap_or(0));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let text = reader.join().unwrap();
     let (mut status, pid) = (0, child.id().cast_signed());
     // Safety: an rusage is integers, for which all zeroes are valid.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
@@ -222,7 +227,18 @@ fn measured(args: &[&str]) -> (u64, String) {
     let code = std::process::ExitStatus::from_raw(status).code();
     let text = String::from_utf8_lossy(&text).into_owned();
     assert_eq!(code, Some(VERIFIER), "{}", &text[..text.len().min(1000)]);
-    (usage.ru_maxrss.cast_unsigned(), text)
+    Measured {
+        resident: usage.ru_maxrss.cast_unsigned(),
+        share,
+        text,
+    }
+}
+
+/// `Pss` of a process, in kB.
+fn proportional_share(pid: u32) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 #[test]
@@ -231,19 +247,28 @@ fn a_log_of_tens_of_megabytes_takes_no_memory_with_it() {
     let before = Snapshot::take();
     let long = object("tests/long_log.bpf.o");
     let size = std::fs::metadata(&long).unwrap().len() / 1024;
-    let (base, _) = measured(&[&object("tests/refused.bpf.o"), "--dry-run"]);
+    let short = measured(&[&object("tests/refused.bpf.o"), "--dry-run"]);
+    let more = 1024 + 3 * size;
     // The kernel's own way where it has it, and the one for those that have not.
     for option in [&[][..], &["--without", "log-rotation"]] {
-        // The debug build that the suite may run is larger than the real one.
         let line = [&[long.as_str(), "--dry-run"], option].concat();
-        // Under emulation the thread may come late by a megabyte of log.
-        let late = if version() < (6, 4) || !option.is_empty() {
-            1024
-        } else {
-            0
-        };
-        let (peak, text) = measured_below(base + 1024 + 3 * size + late, &line);
-        println!("{option:?}: {peak} kB, with a short log {base} kB\n{text}");
+        let Measured {
+            resident,
+            share,
+            text,
+        } = measured(&line);
+        println!(
+            "{option:?}: {resident} kB, each page once {share} kB; with a short log {short:?}\n{text}"
+        );
+        // The debug build that the suite may run is larger than the real one: it counts on both sides.
+        assert!(share <= short.resident + more, "{share} kB; {short:?}");
+        // The other way maps a page at many addresses until a thread lets go of them, when that is given time.
+        if version() >= (6, 4) && option.is_empty() {
+            assert!(
+                resident <= short.resident + more,
+                "{resident} kB; {short:?}"
+            );
+        }
         for words in [
             "invalid mem access",
             "instruction ",
@@ -253,11 +278,6 @@ fn a_log_of_tens_of_megabytes_takes_no_memory_with_it() {
             assert!(text.contains(words), "{words}: {text}");
         }
         assert!(text.lines().count() <= 3, "{text}");
-        // The debug build that the suite may run is larger than the real one.
-        assert!(
-            peak <= base + 1024 + 3 * size,
-            "{peak} kB, with a short log {base} kB"
-        );
         if version() < (6, 4) {
             break;
         }
@@ -269,12 +289,17 @@ fn a_log_of_tens_of_megabytes_takes_no_memory_with_it() {
 fn the_whole_log_of_tens_of_megabytes_is_there_when_it_is_asked_for() {
     on_board!();
     let long = object("tests/long_log.bpf.o");
-    let (base, _) = measured(&[&object("tests/refused.bpf.o"), "--dry-run"]);
-    let (peak, text) = measured_below(base + 2048 + 64, &[&long, "--dry-run", "-v"]);
+    let short = measured(&[&object("tests/refused.bpf.o"), "--dry-run"]);
+    let Measured {
+        resident,
+        share,
+        text,
+    } = measured(&[&long, "--dry-run", "-v"]);
     println!(
-        "{peak} kB, with a short log {base} kB; {} bytes of log",
+        "{resident} kB, each page once {share} kB; with a short log {short:?}; {} bytes of log",
         text.len()
     );
+    assert!(share <= short.resident + 1024, "{share} kB; {short:?}");
     assert!(text.len() > 20_000_000, "{} bytes", text.len());
     for number in [0, 11, 23] {
         let line = format!("; word = i; /* {number:02} a long line");
