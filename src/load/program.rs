@@ -377,7 +377,7 @@ impl<'l, 'a> Loader<'l, 'a> {
 /// The feature without which a program of this attach type is attached to its places one by one, and must
 /// not be loaded for all at once.
 #[cfg(feature = "full")]
-fn one_by_one(attach_type: u32) -> Option<Feature> {
+pub(super) fn one_by_one(attach_type: u32) -> Option<Feature> {
     match attach_type {
         abi::BPF_TRACE_KPROBE_MULTI => Some(Feature::KprobeMulti),
         abi::BPF_TRACE_UPROBE_MULTI => Some(Feature::UprobeMulti),

@@ -6,6 +6,7 @@
 use rustix::io::Errno;
 
 use super::LoadError;
+use super::program::one_by_one;
 use crate::object::{Insn, Program, ProgramKind, op};
 use crate::sys::abi::*;
 use crate::sys::bpf::{self, Log, ProgLoad, Records};
@@ -82,7 +83,9 @@ pub(super) fn since(kind: &ProgramKind) -> Option<(u8, u8)> {
         found.map(|(_, since)| *since)
     };
     let mut since = known(TYPES, kind.prog_type)?;
-    if let Some(attach_type) = kind.expected_attach_type {
+    // A kind for many places at once goes one by one where the kernel has no such thing.
+    let needed = |attach_type: &u32| one_by_one(*attach_type).is_none();
+    if let Some(attach_type) = kind.expected_attach_type.filter(needed) {
         since = since.max(known(ATTACH_TYPES, attach_type).unwrap_or_default());
     }
     if kind.prog_flags & BPF_F_XDP_HAS_FRAGS != 0 {
@@ -159,11 +162,9 @@ const ATTACH_TYPES: &[(u32, (u8, u8))] = &[
     (BPF_XDP_CPUMAP, (5, 9)),
     (BPF_SK_SKB_VERDICT, (5, 13)),
     (BPF_SK_REUSEPORT_SELECT_OR_MIGRATE, (5, 14)),
-    (BPF_TRACE_KPROBE_MULTI, (5, 18)),
     (BPF_LSM_CGROUP, (6, 0)),
     (BPF_TCX_INGRESS, (6, 6)),
     (BPF_TCX_EGRESS, (6, 6)),
-    (BPF_TRACE_UPROBE_MULTI, (6, 6)),
     (BPF_NETKIT_PRIMARY, (6, 7)),
     (BPF_NETKIT_PEER, (6, 7)),
     (BPF_CGROUP_UNIX_CONNECT, (6, 7)),
@@ -188,7 +189,8 @@ mod tests {
         let name = object.programs[0].name;
         for (section, expected) in [
             ("kprobe/x", Some((4, 1))),
-            ("kprobe.multi/x", Some((5, 18))),
+            ("kprobe.multi/x", Some((4, 1))),
+            ("usdt.s/a:b:c", Some((6, 0))),
             ("uprobe.s/a:b", Some((6, 0))),
             ("xdp.frags/cpumap", Some((5, 18))),
             ("lsm.s/x", Some((5, 11))),
