@@ -92,7 +92,7 @@ fn is_typed(of: &Extern<'_>) -> bool {
 pub(super) fn hint(error: &ExternError) -> Option<String> {
     Some(match error {
         ExternError::Missing { place, .. } if place.contains("BTF") => {
-            "it may be of a module that is not loaded, or of another kernel: declared __weak, it can be \
+            "load the module that has it (modprobe), or take another kernel: declared __weak, it can be \
              asked for by bpf_ksym_exists()"
                 .into()
         }

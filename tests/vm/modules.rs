@@ -1,11 +1,15 @@
-//! Types that only a module has, by a real one: the loop device of Debian's kernels.
+//! Types and functions that only a module has, by real ones: the loop device and the table of connections of
+//! Debian's kernels.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use crate::board::{object, on_board};
+use crate::board::{Board, object, on_board, version};
 use crate::left::Snapshot;
 use crate::run::prctl;
 use crate::table::Table;
@@ -131,4 +135,113 @@ fn module_types() {
     loop_ioctl(&device, LOOP_CLR_FD, 0);
     drop(device);
     assert_eq!(watch.stop().stderr, [""; 0]);
+}
+
+/// The modules that one depends on, by the list of them in its file.
+fn needed_by(path: &Path) -> Vec<String> {
+    let bytes = fs::read(path).unwrap();
+    let mut words = bytes.split(|&byte| byte == 0);
+    let list = words.find_map(|word| word.strip_prefix(b"depends="));
+    let list = String::from_utf8(list.expect("each module has a list").to_vec()).unwrap();
+    let names = list.split(',').filter(|name| !name.is_empty());
+    names.map(str::to_owned).collect()
+}
+
+/// A module that was inserted with all that it depends on. Dropped, it and they are removed again.
+struct Inserted(Vec<String>);
+
+impl Inserted {
+    fn new(board: &Board, module: &str) -> Inserted {
+        let mut inserted = Inserted(Vec::new());
+        inserted.insert(board, module);
+        inserted
+    }
+
+    fn insert(&mut self, board: &Board, module: &str) {
+        if Path::new("/sys/module").join(module).exists() {
+            return;
+        }
+        let path = board.module(module);
+        for needed in needed_by(&path) {
+            self.insert(board, &needed);
+        }
+        load_module(&path);
+        self.0.push(module.to_owned());
+    }
+}
+
+impl Drop for Inserted {
+    fn drop(&mut self) {
+        for module in self.0.iter().rev() {
+            let name = std::ffi::CString::new(module.as_str()).unwrap();
+            let end = Instant::now() + Duration::from_secs(20);
+            // A program that called it is freed a little after it is closed.
+            // Safety: the string lives through the call.
+            while unsafe { libc::syscall(libc::SYS_delete_module, name.as_ptr(), libc::O_NONBLOCK) }
+                != 0
+            {
+                let error = io::Error::last_os_error();
+                if Instant::now() > end {
+                    println!("{module} stays: {error}");
+                    break;
+                }
+                thread::sleep(Duration::from_millis(20));
+            }
+        }
+    }
+}
+
+/// Starts the program that keeps flows in the table of connections.
+fn track() -> Watch {
+    let mut command = full();
+    let conntrack = object("tests/conntrack.bpf.o");
+    command.args(["run", &conntrack, "--iface", "lo", "--event", "flows=flow"]);
+    Watch::spawn(command)
+}
+
+#[test]
+fn a_function_of_a_module_is_called_while_the_module_is_there() {
+    on_board!(board);
+    // Modules bring types, which stay for as long as they do.
+    let missing = |words: &[&str]| {
+        let before = Snapshot::take();
+        track().end().failed(MISSING, words);
+        before.is_restored();
+    };
+    if !board.has_btf() {
+        return missing(&["extern bpf_", "kernel's own BTF"]);
+    }
+    let not_there = ["extern bpf_", "does not have it", "modprobe"];
+    missing(&not_there);
+    if !board.module("nf_conntrack").exists() {
+        return;
+    }
+    let modules = Inserted::new(&board, "nf_conntrack");
+    assert!(Path::new("/sys/module/nf_conntrack").exists());
+    if version() < (6, 1) {
+        missing(&not_there);
+    } else {
+        let before = Snapshot::take();
+        let watch = track();
+        let header = watch.header();
+        let table = Table::new(&header);
+        for _ in 0..2 {
+            let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+            let port = i64::from(socket.local_addr().unwrap().port());
+            // The first packet enters the flow, the second finds it.
+            for (count, expected) in [(1, [-i64::from(libc::ENOENT), 1, 1, 8]), (2, [0, 0, 1, 8])] {
+                socket.send_to(b"hello", "127.0.0.1:4711").unwrap();
+                let is_it = |line: &str| line != header && table.number(line, "PORT") == port;
+                let rows = watch.lines(count, is_it);
+                let columns = ["ERROR", "ENTERED", "FOUND", "STATUS"];
+                let row = columns.map(|column| table.number(&rows[count - 1], column));
+                assert_eq!(row, expected, "{rows:?}");
+            }
+        }
+        assert_eq!(watch.stop().stderr, [""; 0]);
+        before.is_restored();
+    }
+    drop(modules);
+    assert!(!Path::new("/sys/module/nf_conntrack").exists());
+    missing(&not_there);
 }
