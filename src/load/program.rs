@@ -264,7 +264,9 @@ impl<'l, 'a> Loader<'l, 'a> {
     /// What the verifier's refusal means.
     fn refused(&self, program: &Program<'_>, linked: &Linked, refusal: Refusal) -> LoadError {
         #[cfg(feature = "full")]
-        if let Some(error) = self.missing_function(program, linked, &refusal) {
+        if let Some(error) = super::since::is_too_new(program, &refusal)
+            .or_else(|| self.missing_function(program, linked, &refusal))
+        {
             return error;
         }
         match refusal
@@ -377,7 +379,7 @@ impl<'l, 'a> Loader<'l, 'a> {
 /// The feature without which a program of this attach type is attached to its places one by one, and must
 /// not be loaded for all at once.
 #[cfg(feature = "full")]
-pub(super) fn one_by_one(attach_type: u32) -> Option<Feature> {
+fn one_by_one(attach_type: u32) -> Option<Feature> {
     match attach_type {
         abi::BPF_TRACE_KPROBE_MULTI => Some(Feature::KprobeMulti),
         abi::BPF_TRACE_UPROBE_MULTI => Some(Feature::UprobeMulti),

@@ -6,7 +6,7 @@
 use rustix::io::Errno;
 
 use super::LoadError;
-use super::program::one_by_one;
+use super::verifier::Refusal;
 use crate::object::{Insn, Program, ProgramKind, op};
 use crate::sys::abi::*;
 use crate::sys::bpf::{self, Log, ProgLoad, Records};
@@ -37,6 +37,25 @@ pub(super) fn is_unknown(
         ..*load
     };
     (errno == Errno::INVAL && is_refused_silently(&simplest)).then(|| LoadError::NoSuchKind {
+        program: program.name.into(),
+        kind: program.kind.name,
+        since: told(&program.kind),
+    })
+}
+
+/// Whether the verifier refused a program for its kind, which came after the running kernel: it has words for
+/// a place or for sleep then, or none at all, and never comes to an instruction.
+pub(super) fn is_too_new(program: &Program<'_>, refusal: &Refusal) -> Option<LoadError> {
+    const OF_KINDS: [&str; 2] = [
+        "programs can be sleepable",
+        "Tracing programs must provide btf_id",
+    ];
+    let words = &refusal.reason;
+    let of_kind = words.is_empty() || OF_KINDS.iter().any(|of_kind| words.contains(of_kind));
+    let running = kernel::version().map(|version| (version.major, version.minor))?;
+    let newer = since(&program.kind)
+        .is_none_or(|(major, minor)| (u32::from(major), u32::from(minor)) > running);
+    (of_kind && refusal.insn.is_none() && newer).then(|| LoadError::NoSuchKind {
         program: program.name.into(),
         kind: program.kind.name,
         since: told(&program.kind),
@@ -83,9 +102,12 @@ pub(super) fn since(kind: &ProgramKind) -> Option<(u8, u8)> {
         found.map(|(_, since)| *since)
     };
     let mut since = known(TYPES, kind.prog_type)?;
-    // A kind for many places at once goes one by one where the kernel has no such thing.
-    let needed = |attach_type: &u32| one_by_one(*attach_type).is_none();
-    if let Some(attach_type) = kind.expected_attach_type.filter(needed) {
+    // Probes at many places at once are made one by one where the kernel has no such attach type.
+    let attach_type = kind.expected_attach_type;
+    if let Some(attach_type) = attach_type.filter(|_| kind.prog_type != BPF_PROG_TYPE_KPROBE) {
+        if LATE.contains(&attach_type) {
+            return None;
+        }
         since = since.max(known(ATTACH_TYPES, attach_type).unwrap_or_default());
     }
     if kind.prog_flags & BPF_F_XDP_HAS_FRAGS != 0 {
@@ -102,11 +124,11 @@ fn sleepable(kind: &ProgramKind) -> Option<(u8, u8)> {
     Some(match (kind.prog_type, kind.expected_attach_type) {
         (BPF_PROG_TYPE_SYSCALL, _) => (5, 14),
         (BPF_PROG_TYPE_KPROBE, _) => (6, 0),
-        (BPF_PROG_TYPE_STRUCT_OPS, _) => (6, 1),
+        (BPF_PROG_TYPE_STRUCT_OPS, _) => (6, 3),
         (BPF_PROG_TYPE_TRACING, Some(BPF_TRACE_ITER)) => (6, 0),
         (BPF_PROG_TYPE_TRACING, Some(BPF_TRACE_RAW_TP)) => return None,
         (BPF_PROG_TYPE_TRACING, _) => (5, 10),
-        (BPF_PROG_TYPE_LSM, _) => (5, 11),
+        (BPF_PROG_TYPE_LSM, _) => (5, 10),
         _ => return None,
     })
 }
@@ -172,9 +194,14 @@ const ATTACH_TYPES: &[(u32, (u8, u8))] = &[
     (BPF_CGROUP_UNIX_RECVMSG, (6, 7)),
     (BPF_CGROUP_UNIX_GETPEERNAME, (6, 7)),
     (BPF_CGROUP_UNIX_GETSOCKNAME, (6, 7)),
-    (BPF_TRACE_KPROBE_SESSION, (6, 10)),
-    (BPF_TRACE_UPROBE_SESSION, (6, 13)),
     (BPF_TRACE_FSESSION, (7, 0)),
+];
+
+/// Of which no release is told here.
+const LATE: &[u32] = &[
+    BPF_TRACE_FENTRY_MULTI,
+    BPF_TRACE_FEXIT_MULTI,
+    BPF_TRACE_FSESSION_MULTI,
 ];
 
 #[cfg(test)]
@@ -192,8 +219,11 @@ mod tests {
             ("kprobe.multi/x", Some((4, 1))),
             ("usdt.s/a:b:c", Some((6, 0))),
             ("uprobe.s/a:b", Some((6, 0))),
+            ("uprobe.multi.s/a:b*", Some((6, 0))),
             ("xdp.frags/cpumap", Some((5, 18))),
-            ("lsm.s/x", Some((5, 11))),
+            ("lsm.s/x", Some((5, 10))),
+            ("fsession/x", Some((7, 0))),
+            ("fentry.multi/x*", None),
             ("lsm_cgroup/x", Some((6, 0))),
             ("cgroup/connect_unix", Some((6, 7))),
             ("netfilter", Some((6, 4))),
