@@ -25,6 +25,8 @@ mod exec;
 mod features;
 #[path = "vm/globals.rs"]
 mod globals;
+#[path = "vm/hints.rs"]
+mod hints;
 #[path = "vm/join.rs"]
 mod join;
 #[cfg(feature = "full")]

@@ -142,6 +142,7 @@ impl From<LoadError> for Failure {
             #[cfg(feature = "full")]
             LoadError::Extern(_)
             | LoadError::NoSuchKind { .. }
+            | LoadError::TooManyInsns { .. }
             | LoadError::ConfigNotSet(_)
             | LoadError::NoConfig(_)
             | LoadError::ExternNeedsBtf(_)

@@ -103,6 +103,15 @@ pub enum LoadError {
         /// The kernel's answer.
         errno: Errno,
     },
+    /// The kernel takes no program of so many instructions.
+    #[cfg(feature = "full")]
+    #[error("program {program}: its {insns} instructions are too many for the kernel (E2BIG)")]
+    TooManyInsns {
+        /// The program.
+        program: String,
+        /// With its subprograms.
+        insns: usize,
+    },
     /// The kernel knows no such programs.
     #[cfg(feature = "full")]
     #[error("program {program}: this kernel has no {kind} programs: {since}")]
@@ -278,6 +287,10 @@ impl LoadError {
             LoadError::Maps(error) if error.is_permission() => Some(permission::hint()),
             #[cfg(feature = "full")]
             LoadError::Maps(error) => error.hint(),
+            #[cfg(feature = "full")]
+            LoadError::TooManyInsns { .. } => Some(
+                "kernels before 5.2 take no more than 4096, and later ones of users without CAP_BPF".into(),
+            ),
             #[cfg(feature = "full")]
             LoadError::Program { errno, .. } if *errno == Errno::TOOBIG => Some(
                 "it asks for something that this kernel is too old to know: compare its kind and flags \

@@ -43,9 +43,19 @@ pub(super) enum Asking {
     Of(usize),
 }
 
+/// What every kernel takes of anybody (`BPF_MAXINSNS`).
+#[cfg(feature = "full")]
+const FEW: usize = 4096;
+
 /// The kernel's answer, without a word from the verifier.
-fn silent(program: &Program<'_>, errno: Errno) -> LoadError {
+#[cfg_attr(not(feature = "full"), expect(unused_variables))]
+fn silent(program: &Program<'_>, linked: &Linked, errno: Errno) -> LoadError {
     match errno {
+        #[cfg(feature = "full")]
+        Errno::TOOBIG if linked.insns.len() > FEW => LoadError::TooManyInsns {
+            program: program.name.into(),
+            insns: linked.insns.len(),
+        },
         Errno::PERM | Errno::ACCESS => LoadError::Permission {
             subject: format!("loading program {}", program.name),
             errno,
@@ -208,16 +218,16 @@ impl<'l, 'a> Loader<'l, 'a> {
             return self.load_linked(program, linked);
         }
         if self.asking == Asking::Never {
-            return Err(silent(program, errno));
+            return Err(silent(program, &linked, errno));
         }
         // Why: asked again, this time with a log.
         let error = match verifier::ask(&load, self.memlock.features, self.keep) {
             Answer::Loaded(fd) => return Ok(loaded(fd)),
             #[cfg(feature = "full")]
             Answer::Silent(errno) => super::since::is_unknown(program, &load, errno)
-                .unwrap_or_else(|| silent(program, errno)),
+                .unwrap_or_else(|| silent(program, &linked, errno)),
             #[cfg(not(feature = "full"))]
-            Answer::Silent(errno) => silent(program, errno),
+            Answer::Silent(errno) => silent(program, &linked, errno),
             Answer::Refused(refusal) => self.refused(program, &linked, refusal),
         };
         // Rather than ask every kernel, which most would say yes to.

@@ -18,6 +18,11 @@ pub fn as_nobody() -> Command {
 
 /// btfly in a sandbox that answers EPERM to one system call.
 pub fn without_syscall(number: libc::c_long) -> Command {
+    without_syscall_of(btfly(), number)
+}
+
+/// The same of any command.
+pub fn without_syscall_of(command: Command, number: libc::c_long) -> Command {
     let filter = vec![
         stmt(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0), // seccomp_data.nr
         jump(
@@ -32,7 +37,7 @@ pub fn without_syscall(number: libc::c_long) -> Command {
         ),
         stmt(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW),
     ];
-    filtered(btfly(), filter)
+    filtered(command, filter)
 }
 
 /// A command whose system calls go through a filter.
