@@ -13,6 +13,9 @@ mod bpftool;
 mod built_in;
 #[path = "vm/compilers.rs"]
 mod compilers;
+#[cfg(feature = "full")]
+#[path = "vm/contexts.rs"]
+mod contexts;
 #[path = "vm/differential.rs"]
 mod differential;
 #[path = "vm/doctor.rs"]

@@ -7,6 +7,8 @@
 
 mod blob;
 #[cfg(feature = "full")]
+mod contexts;
+#[cfg(feature = "full")]
 mod encode;
 mod error;
 mod ext;
@@ -27,6 +29,8 @@ mod tests;
 mod types;
 
 pub use blob::{Btf, Layout};
+#[cfg(feature = "full")]
+pub use contexts::{Context, Retyped, WithContexts, has_tagged, rename, retype};
 #[cfg(feature = "full")]
 pub use encode::{Encoder, Record};
 pub use error::BtfError;

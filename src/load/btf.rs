@@ -3,10 +3,12 @@
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 
+#[cfg(feature = "full")]
+use super::contexts::context;
 use super::{LoadError, Memlock};
 use crate::btf::{DatasecFill, for_kernel};
 #[cfg(feature = "full")]
-use crate::btf::{Lacks, make_static, sanitise};
+use crate::btf::{Lacks, Retyped, WithContexts, has_tagged, make_static, retype, sanitise};
 use crate::object::{MapKind, Object};
 use crate::sys::Feature;
 use crate::sys::bpf::{self, Log};
@@ -18,6 +20,9 @@ pub(super) struct Loaded {
     pub fd: Option<OwnedFd>,
     /// What the kernel said, where it refused.
     pub refusal: Option<String>,
+    /// Functions that have other records for some kinds of programs.
+    #[cfg(feature = "full")]
+    pub retyped: Vec<Retyped>,
 }
 
 /// Loads the object's BTF.
@@ -26,7 +31,14 @@ pub(super) fn load(
     kernel: &Kernel,
     memlock: &Memlock<'_>,
 ) -> Result<Loaded, LoadError> {
-    let without = |refusal| Ok(Loaded { fd: None, refusal });
+    let without = |refusal| {
+        Ok(Loaded {
+            fd: None,
+            refusal,
+            #[cfg(feature = "full")]
+            retyped: Vec::new(),
+        })
+    };
     let Some(btf) = &object.btf else {
         return without(None);
     };
@@ -37,6 +49,8 @@ pub(super) fn load(
     #[cfg(feature = "full")]
     let bytes = with_hidden_functions(object, bytes)?;
     #[cfg(feature = "full")]
+    let (bytes, retyped) = with_contexts(object, kernel, bytes)?;
+    #[cfg(feature = "full")]
     let (bytes, sent) = send(bytes, kernel, memlock)?;
     #[cfg(not(feature = "full"))]
     let sent = memlock.retry(|| bpf::btf_load(&bytes, None));
@@ -44,6 +58,8 @@ pub(super) fn load(
         Ok(fd) => Ok(Loaded {
             fd: Some(fd),
             refusal: None,
+            #[cfg(feature = "full")]
+            retyped,
         }),
         Err(errno @ (Errno::PERM | Errno::ACCESS)) => Err(LoadError::Permission {
             subject: "loading the object's BTF".into(),
@@ -64,6 +80,21 @@ fn with_hidden_functions(object: &Object<'_>, mut bytes: Vec<u8>) -> Result<Vec<
     let hidden: Vec<&str> = hidden.map(|(_, f)| f.name).collect();
     make_static(&mut bytes, &hidden)?;
     Ok(bytes)
+}
+
+/// Arguments that are declared to be the context get its type where the kernel does not know the declaration.
+#[cfg(feature = "full")]
+fn with_contexts(
+    object: &Object<'_>,
+    kernel: &Kernel,
+    bytes: Vec<u8>,
+) -> Result<WithContexts, LoadError> {
+    if !has_tagged(&bytes)? || kernel.features.has(Feature::ArgCtxTag) {
+        return Ok((bytes, Vec::new()));
+    }
+    let contexts = object.programs.iter().map(|p| context(p.kind.prog_type));
+    let contexts: Vec<_> = contexts.collect();
+    Ok(retype(&bytes, &contexts)?.unwrap_or((bytes, Vec::new())))
 }
 
 /// Loads BTF, without what the kernel is known not to know or, where it refuses, turns out not to. The

@@ -7,6 +7,8 @@ mod attach;
 mod btf;
 #[cfg(feature = "full")]
 mod config;
+#[cfg(feature = "full")]
+mod contexts;
 mod error;
 #[cfg(feature = "full")]
 mod externs;
@@ -146,7 +148,12 @@ pub fn load<'a>(
     let memlock = Memlock::new(&kernel.features);
     let mut relocated = relocations::choose(object, kernel, &mut options)?;
     let btf = btf::load(object, kernel, &memlock)?;
-    let btf::Loaded { fd: btf, refusal } = btf;
+    let btf::Loaded {
+        fd: btf,
+        refusal,
+        #[cfg(feature = "full")]
+        retyped,
+    } = btf;
     let mut notes: Vec<String> = refusal
         .map(|why| ["the kernel did not take the object's BTF: ", &why].concat())
         .into_iter()
@@ -176,6 +183,8 @@ pub fn load<'a>(
     let programs = |relocated: &relocations::Relocated, asking: Asking| {
         let loader = program::Loader::new(object, relocated, &old, btf.as_ref(), &maps, &memlock);
         let loader = loader.map_err(|error| (error, 0))?.asking(asking, keep);
+        #[cfg(feature = "full")]
+        let loader = loader.retyping(&retyped);
         #[cfg(feature = "full")]
         absent.take();
         let mut loaded = Vec::with_capacity(object.programs.len());

@@ -5,12 +5,16 @@ use std::ffi::CString;
 use rustix::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use rustix::io::Errno;
 
+#[cfg(feature = "full")]
+use super::contexts::context;
 use super::old::Old;
 use super::old_helpers::read_by_first_helpers;
 use super::relocations::Relocated;
 use super::verifier::{self, Answer, KeepLog, Refusal};
 use super::{LoadError, LoadedMap, Memlock, map::kernel_name};
 use crate::btf::{Btf, CoreRelo};
+#[cfg(feature = "full")]
+use crate::btf::{Retyped, rename};
 use crate::link::{self, FUNC_RECORD, LINE_RECORD, Linked};
 use crate::object::{Hook, Insn, Object, Program, ProgramKind};
 use crate::relocate::{POISON, describe, root_name};
@@ -78,6 +82,8 @@ pub(super) struct Loader<'l, 'a> {
     version: u32,
     asking: Asking,
     keep: KeepLog,
+    #[cfg(feature = "full")]
+    retyped: &'l [Retyped],
 }
 
 impl<'l, 'a> Loader<'l, 'a> {
@@ -100,7 +106,15 @@ impl<'l, 'a> Loader<'l, 'a> {
             version: sys_kernel::version_code(),
             asking: Asking::WhereRefused,
             keep: KeepLog::End,
+            #[cfg(feature = "full")]
+            retyped: &[],
         })
+    }
+
+    /// The same, with functions that are other records of the BTF for some kinds of programs.
+    #[cfg(feature = "full")]
+    pub fn retyping(self, retyped: &'l [Retyped]) -> Self {
+        Loader { retyped, ..self }
     }
 
     /// The same, with when the verifier is asked for its log, and how much of it is kept.
@@ -129,6 +143,12 @@ impl<'l, 'a> Loader<'l, 'a> {
 
     fn load_whole(&self, program: &Program<'a>) -> Result<LoadedProgram<'a>, LoadError> {
         let mut linked = link::link(self.object, &self.relocated.fitted, program)?;
+        #[cfg(feature = "full")]
+        rename(
+            &mut linked.func_info,
+            self.retyped,
+            context(program.kind.prog_type),
+        );
         if !self.relocated.by_kernel {
             self.old.adapt(self.object, program, &mut linked)?;
         }

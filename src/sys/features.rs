@@ -68,6 +68,9 @@ pub enum Feature {
     /// Links of one program to many uprobes, with the process told right.
     #[cfg(feature = "full")]
     UprobeMulti,
+    /// Arguments of global functions that a declaration tag calls the context.
+    #[cfg(feature = "full")]
+    ArgCtxTag,
     /// BTF data sections whose name starts with `?`.
     #[cfg(feature = "full")]
     BtfQmarkDatasec,
@@ -99,7 +102,7 @@ const fn row(
     }
 }
 
-const COUNT: usize = if cfg!(feature = "full") { 25 } else { 18 };
+const COUNT: usize = if cfg!(feature = "full") { 26 } else { 18 };
 
 #[rustfmt::skip]
 static TABLE: [Row; COUNT] = [
@@ -133,6 +136,8 @@ static TABLE: [Row; COUNT] = [
     row(Feature::LogRotation, "log-rotation", (6, 4), None, probes::log_rotation),
     #[cfg(feature = "full")]
     row(Feature::UprobeMulti, "uprobe-multi", (6, 6), None, more_probes::uprobe_multi),
+    #[cfg(feature = "full")]
+    row(Feature::ArgCtxTag, "arg-ctx-tag", (6, 8), Some(Feature::BtfDeclTag), more_probes::arg_ctx_tag),
     #[cfg(feature = "full")]
     row(Feature::BtfQmarkDatasec, "btf-qmark-datasec", (6, 10), Some(Feature::BtfDatasec), more_probes::btf_qmark_datasec),
 ];

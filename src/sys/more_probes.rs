@@ -112,3 +112,28 @@ pub(super) fn uprobe_multi() -> io::Result<()> {
 pub(super) fn btf_qmark_datasec() -> io::Result<()> {
     load_btf_named(b"\0x\0?.data\0\0\0", &super::probes::DATASEC_OF_X)
 }
+
+pub(super) fn arg_ctx_tag() -> io::Result<()> {
+    let btf = bpf::btf_load(&super::probes::tagged_btf()?, None)?;
+    // A function that calls a global one with its context, and one that reads the first word of what it is
+    // given: of no other `void *` is anything known.
+    let insns = [CALL_NEXT_BUT_ONE, EXIT, R0_IS_AT_R1, EXIT].concat();
+    let functions = [0u32, 4, 2, 4].map(u32::to_le_bytes);
+    let prog = bpf::ProgLoad {
+        prog_type: BPF_PROG_TYPE_KPROBE,
+        insns: &insns,
+        license: c"GPL",
+        kern_version: super::kernel::version_code(),
+        btf: Some(btf.as_fd()),
+        func_info: bpf::Records {
+            bytes: functions.as_flattened(),
+            record_size: 8,
+        },
+        ..bpf::ProgLoad::default()
+    };
+    bpf::prog_load(&prog, None).map(drop)
+}
+
+/// A call of a function of the program, one instruction further on than the next.
+const CALL_NEXT_BUT_ONE: [u8; 8] = [0x85, 0x10, 0, 0, 1, 0, 0, 0];
+const R0_IS_AT_R1: [u8; 8] = [0x79, 0x10, 0, 0, 0, 0, 0, 0];

@@ -154,6 +154,17 @@ pub(super) fn int_btf() -> io::Result<Vec<u8>> {
     btf_bytes(STRINGS, &[])
 }
 
+/// A global function `int x(void *x)`, type 4, whose argument is called the context.
+#[cfg(feature = "full")]
+pub(super) fn tagged_btf() -> io::Result<Vec<u8>> {
+    let pointer = [0, PTR, 0];
+    let proto = [0, FUNC_PROTO | 1, 1, X, 2];
+    let function = [X, FUNC | FUNC_GLOBAL, 3];
+    let tag = [DATA, DECL_TAG, 4, 0];
+    let more = [&pointer[..], &proto, &function, &tag].concat();
+    btf_bytes(b"\0x\0arg:ctx\0\0", &more)
+}
+
 /// The same with other strings.
 pub(super) fn load_btf_named(strings: &[u8; 12], more: &[u32]) -> io::Result<()> {
     bpf::btf_load(&btf_bytes(strings, more)?, None).map(drop)
