@@ -346,7 +346,9 @@ fn real_objects_get_the_instructions_that_libbpf_gives_them_on_each_kernel() {
         // Those have no kernel functions, and the first has no variables in its BTF. Half an
         // object is none alone, and functions of a module are not in the kernel's own BTF.
         let expected = match &*name {
-            "5.10" => "conntrack.bpf half_user.bpf ksyms.bpf unknown_section.bpf externs forward functions",
+            "5.10" => {
+                "conntrack.bpf half_user.bpf ksyms.bpf unknown_section.bpf externs forward functions"
+            }
             "6.1" => "conntrack.bpf half_user.bpf ksyms.bpf unknown_section.bpf forward functions",
             _ => "conntrack.bpf half_user.bpf ksyms.bpf unknown_section.bpf forward",
         };
