@@ -28,6 +28,8 @@ mod exec;
 mod features;
 #[path = "vm/globals.rs"]
 mod globals;
+#[path = "vm/guard.rs"]
+mod guard;
 #[path = "vm/hints.rs"]
 mod hints;
 #[path = "vm/join.rs"]

@@ -12,6 +12,7 @@ impl Board {
     /// The board that this runs on; `None` outside the VM suite, where a test has to return.
     pub fn here() -> Option<Board> {
         let name = env::var("BTFLY_KERNEL").ok()?;
+        crate::guard::test_begins();
         Some(Board { name })
     }
 
