@@ -43,7 +43,9 @@ pub use error::LoadError;
 pub use globals::{GlobalError, GlobalRef};
 pub use map::LoadedMap;
 #[cfg(feature = "full")]
-pub use map::{DEFAULT_FOLDER, MapChoice, MapError, MapSource};
+pub use map::{
+    DEFAULT_FOLDER, Entries, EntriesError, MapChoice, MapError, MapSource, is_per_cpu, is_walkable,
+};
 #[cfg(feature = "full")]
 pub use pins::{PinError, Removed, unpin};
 use program::Asking;

@@ -22,6 +22,9 @@ unsafe impl Attr for MapCreateAttr {}
 // Safety: as above.
 unsafe impl Attr for MapElemAttr {}
 // Safety: as above.
+#[cfg(feature = "full")]
+unsafe impl Attr for super::abi::MapBatchAttr {}
+// Safety: as above.
 unsafe impl Attr for ProgLoadAttr {}
 // Safety: as above.
 unsafe impl Attr for ProgTestRunAttr {}

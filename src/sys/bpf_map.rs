@@ -17,9 +17,9 @@ use rustix::io::{self, Errno};
 /// A map that is open somewhere, with the lengths of its keys and values.
 #[derive(Clone, Copy)]
 pub struct Elements<'a> {
-    map: BorrowedFd<'a>,
-    key_len: usize,
-    value_len: usize,
+    pub(super) map: BorrowedFd<'a>,
+    pub(super) key_len: usize,
+    pub(super) value_len: usize,
     max_entries: u32,
 }
 

@@ -33,6 +33,9 @@ pub enum Feature {
     ProbeReadKernel,
     /// BTF of functions with a linkage other than static.
     BtfGlobalFunc,
+    /// Elements of a map read many by one call.
+    #[cfg(feature = "full")]
+    MapBatch,
     /// Links of programs to cgroups, network namespaces and devices (`BPF_LINK_CREATE`).
     #[cfg(feature = "full")]
     BpfLink,
@@ -45,6 +48,9 @@ pub enum Feature {
     ModuleBtf,
     /// BTF of floating-point types.
     BtfFloat,
+    /// Elements of a hash read and removed in one step.
+    #[cfg(feature = "full")]
+    MapTake,
     /// Links of perf events, with cookies.
     PerfLink,
     /// The helper `bpf_get_attach_cookie`.
@@ -102,7 +108,7 @@ const fn row(
     }
 }
 
-const COUNT: usize = if cfg!(feature = "full") { 26 } else { 18 };
+const COUNT: usize = if cfg!(feature = "full") { 28 } else { 18 };
 
 #[rustfmt::skip]
 static TABLE: [Row; COUNT] = [
@@ -117,12 +123,16 @@ static TABLE: [Row; COUNT] = [
     row(Feature::ProbeReadKernel, "probe-read-kernel", (5, 5), None, probes::probe_read_kernel),
     row(Feature::BtfGlobalFunc, "btf-global-func", (5, 6), Some(Feature::BtfFunc), probes::btf_global_func),
     #[cfg(feature = "full")]
+    row(Feature::MapBatch, "map-batch", (5, 6), None, more_probes::map_batch),
+    #[cfg(feature = "full")]
     row(Feature::BpfLink, "bpf-link", (5, 7), None, more_probes::bpf_link),
     row(Feature::RingBuffer, "ring-buffer", (5, 8), None, probes::ring_buffer),
     row(Feature::MemcgAccounting, "memcg-accounting", (5, 11), None, probes::memcg_accounting),
     #[cfg(feature = "full")]
     row(Feature::ModuleBtf, "module-btf", (5, 11), Some(Feature::Btf), more_probes::module_btf),
     row(Feature::BtfFloat, "btf-float", (5, 13), Some(Feature::Btf), probes::btf_float),
+    #[cfg(feature = "full")]
+    row(Feature::MapTake, "map-take", (5, 14), None, more_probes::map_take),
     row(Feature::PerfLink, "perf-link", (5, 15), None, probes::perf_link),
     #[cfg(feature = "full")]
     row(Feature::BpfCookie, "bpf-cookie", (5, 15), None, more_probes::bpf_cookie),

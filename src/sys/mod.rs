@@ -26,6 +26,8 @@ pub mod kernel;
 #[cfg(feature = "full")]
 pub mod log_range;
 #[cfg(feature = "full")]
+pub mod map_batch;
+#[cfg(feature = "full")]
 pub mod map_fdinfo;
 #[cfg(feature = "full")]
 pub mod map_types;

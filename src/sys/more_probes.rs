@@ -7,6 +7,8 @@ use super::abi::{
 };
 use super::bpf;
 use super::bpf_call::{call, call_for_fd, length, number};
+use super::bpf_map::Elements;
+use super::map_batch::{Cursor, Reading};
 use super::probes::{EXIT, R0_IS_0, call as helper, load, load_btf_named, program};
 use rustix::fd::AsFd;
 use rustix::io::{self, Errno};
@@ -34,6 +36,32 @@ pub(super) fn bpf_link() -> io::Result<()> {
         unsafe { call_for_fd(BPF_LINK_CREATE, &mut attr) },
         Errno::BADF,
     )
+}
+
+/// A hash without an element.
+fn empty_hash() -> io::Result<rustix::fd::OwnedFd> {
+    bpf::map_create(&bpf::MapCreate {
+        map_type: super::abi::BPF_MAP_TYPE_HASH,
+        key_size: 4,
+        value_size: 4,
+        max_entries: 1,
+        ..bpf::MapCreate::default()
+    })
+}
+
+pub(super) fn map_batch() -> io::Result<()> {
+    let map = empty_hash()?;
+    let (mut key, mut value) = ([0; 4], [0; 4]);
+    Elements::of(map.as_fd())?
+        .batch(Reading::Keep, &mut Cursor::default(), &mut key, &mut value)
+        .map(drop)
+}
+
+pub(super) fn map_take() -> io::Result<()> {
+    let map = empty_hash()?;
+    Elements::of(map.as_fd())?
+        .take(&[0; 4], &mut [0; 4])
+        .map(drop)
 }
 
 pub(super) fn module_btf() -> io::Result<()> {

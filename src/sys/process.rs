@@ -27,6 +27,15 @@ pub fn hurry_thread() -> rustix::io::Result<()> {
     rustix::process::setpriority_process(None, -20)
 }
 
+/// Waits until every BPF program that is running now has ended, where the kernel lets one wait for that
+/// (membarrier(2): a grace period of RCU). Where it does not, nothing is waited for.
+#[cfg(feature = "full")]
+pub fn wait_for_readers() {
+    const MEMBARRIER_CMD_GLOBAL: libc::c_int = 1;
+    // Safety: no memory is involved.
+    let _ = unsafe { libc::syscall(libc::SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,8 @@
 mod choice;
 mod create;
 #[cfg(feature = "full")]
+mod entries;
+#[cfg(feature = "full")]
 mod error;
 mod fill;
 #[cfg(feature = "full")]
@@ -20,6 +22,8 @@ mod slots;
 pub(super) use choice::globals;
 #[cfg(feature = "full")]
 pub use choice::{MapChoice, MapSource};
+#[cfg(feature = "full")]
+pub use entries::{Entries, EntriesError, is_per_cpu, is_walkable};
 #[cfg(feature = "full")]
 pub use error::MapError;
 #[cfg(feature = "full")]

@@ -74,6 +74,33 @@ pub struct MapElemAttr {
 const_assert_eq!(size_of::<MapElemAttr>(), 32);
 const_assert_eq!(offset_of!(MapElemAttr, value), 16);
 
+/// Argument of `BPF_MAP_*_BATCH`.
+#[cfg(feature = "full")]
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct MapBatchAttr {
+    /// Address of where the batch before ended; zero for the first.
+    pub in_batch: u64,
+    /// Address of where this one ended, which the kernel writes.
+    pub out_batch: u64,
+    /// Address of the keys.
+    pub keys: u64,
+    /// Address of the values.
+    pub values: u64,
+    /// Elements that there is room for; the kernel writes how many there are.
+    pub count: u32,
+    /// Descriptor of the map.
+    pub map_fd: u32,
+    /// Flags of each look-up.
+    pub elem_flags: u64,
+    /// None are known.
+    pub flags: u64,
+}
+#[cfg(feature = "full")]
+const_assert_eq!(size_of::<MapBatchAttr>(), 56);
+#[cfg(feature = "full")]
+const_assert_eq!(offset_of!(MapBatchAttr, map_fd), 36);
+
 /// Argument of `BPF_PROG_LOAD`.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
