@@ -90,6 +90,7 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
         prepare: &prepare,
         maps,
         wishes: hooks.wishes().clone(),
+        ..session::Plan::default()
     };
     let loaded = session::load_object(&object, &common, &kernel, &plan)?;
     prepare(&loaded)?;

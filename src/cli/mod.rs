@@ -24,6 +24,8 @@ mod once;
 mod output;
 mod run;
 mod session;
+#[cfg(feature = "full")]
+mod ticker;
 mod tool;
 #[cfg(feature = "full")]
 mod unload;

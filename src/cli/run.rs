@@ -84,6 +84,8 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
             maps,
             #[cfg(feature = "full")]
             wishes: hooks.wishes().clone(),
+            #[cfg(feature = "full")]
+            ticker: None,
         },
         &mut events,
     )

@@ -17,6 +17,8 @@ use rustix::fd::AsFd;
 #[cfg(feature = "full")]
 use super::once;
 use super::output::{self, Patience, Written, say};
+#[cfg(feature = "full")]
+use super::ticker::{Clock, Moment, Ticker};
 use super::{Class, Common, Failure};
 use crate::tools::View;
 
@@ -43,6 +45,9 @@ pub struct Plan<'p> {
     /// How programs are attached.
     #[cfg(feature = "full")]
     pub wishes: btfly::attach::Wishes,
+    /// What is shown beside the events, now and then.
+    #[cfg(feature = "full")]
+    pub ticker: Option<&'p mut dyn Ticker>,
 }
 
 impl Default for Plan<'_> {
@@ -54,6 +59,8 @@ impl Default for Plan<'_> {
             maps: super::maps::Maps::default(),
             #[cfg(feature = "full")]
             wishes: btfly::attach::Wishes::NONE,
+            #[cfg(feature = "full")]
+            ticker: None,
         }
     }
 }
@@ -122,12 +129,18 @@ pub fn run(
             "btfly: {lasting} programs attached; Ctrl-C stops\n"
         ));
     }
+    #[cfg(feature = "full")]
+    let mut ticker = plan.ticker;
+    #[cfg(feature = "full")]
+    let mut clock = Clock::new(ticker.as_ref().and_then(|ticker| ticker.every()));
     let mut cpus_seen = Instant::now();
     while written == Written::All && lasting > 0 {
         let left = end.map(|end| end.saturating_duration_since(Instant::now()));
         if left == Some(Duration::ZERO) {
             break;
         }
+        #[cfg(feature = "full")]
+        let left = clock.wait(left);
         let ready = poller
             .wait(left)
             .map_err(|e| Failure::other(format!("epoll: {e}")))?;
@@ -135,6 +148,15 @@ pub fn run(
         if cpus_seen.elapsed() >= CPUS_EVERY {
             cpus_seen = Instant::now();
             follow_cpus(&mut rings, &loaded, &poller)?;
+        }
+        #[cfg(feature = "full")]
+        if let Some(ticker) = &mut ticker
+            && written == Written::All
+            && clock.is_due()
+        {
+            ticker.tick(&loaded, &kernel.features, Moment::Running, &mut out)?;
+            written = output::write(&out, patience)?;
+            out.clear();
         }
         let stop = ready.has(SIGNALS) && signals.take().is_some();
         if stop || ready.has(OUTPUT) {
@@ -149,7 +171,18 @@ pub fn run(
             signals: None,
             end: Some(Instant::now() + LAST_MOMENT),
         };
-        drain(&mut rings, &loaded, view, &mut out, patience)?;
+        let last = drain(&mut rings, &loaded, view, &mut out, patience)?;
+        #[cfg(not(feature = "full"))]
+        let _ = last;
+        #[cfg(feature = "full")]
+        if let Some(ticker) = &mut ticker
+            && last == Written::All
+        {
+            // A program that was running as it was detached ends within a grace period.
+            btfly::sys::process::wait_for_readers();
+            ticker.tick(&loaded, &kernel.features, Moment::End, &mut out)?;
+            output::write(&out, patience)?;
+        }
     }
     report_losses(&mut rings, &loaded);
     Ok(())
