@@ -124,6 +124,48 @@ pub fn create(path: &str, bytes: &[u8]) -> io::Result<()> {
     write_all(&file, bytes)
 }
 
+/// Opens a file to write to its end, made empty if it is there. A pipe is waited for until somebody
+/// reads it.
+///
+/// # Errors
+/// The kernel's.
+#[cfg(feature = "full")]
+pub fn open_output(path: &str) -> io::Result<OwnedFd> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::APPEND | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::from_raw_mode(0o666))
+}
+
+/// Whether it is a plain file: no pipe, terminal or device.
+///
+/// # Errors
+/// The kernel's.
+#[cfg(feature = "full")]
+pub fn is_plain(file: &OwnedFd) -> io::Result<bool> {
+    let kind = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(file)?.st_mode);
+    Ok(kind.is_file())
+}
+
+/// Cuts a file off behind so many bytes.
+///
+/// # Errors
+/// The kernel's.
+#[cfg(feature = "full")]
+pub fn cut(file: &OwnedFd, len: u64) -> io::Result<()> {
+    rustix::fs::ftruncate(file, len)
+}
+
+/// Gives a file another name, in the place of one that had it. There may be no such file.
+///
+/// # Errors
+/// The kernel's.
+#[cfg(feature = "full")]
+pub fn rename(from: &str, to: &str) -> io::Result<()> {
+    match rustix::fs::rename(from, to) {
+        Err(Errno::NOENT) => Ok(()),
+        renamed => renamed,
+    }
+}
+
 /// Writes all of `bytes`.
 ///
 /// # Errors

@@ -119,6 +119,13 @@ impl Poller {
     }
 }
 
+/// Readable when a token asks.
+impl AsFd for Poller {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.as_fd()
+    }
+}
+
 /// Whether a descriptor takes bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Writable {

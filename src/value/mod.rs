@@ -18,6 +18,8 @@
 mod columns;
 mod error;
 mod escape;
+#[cfg(feature = "full")]
+mod fields;
 mod float;
 mod number;
 mod parse;
@@ -25,10 +27,20 @@ mod plan;
 mod render;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "full")]
+mod time;
 mod words;
 
 pub use columns::{Field, Fit, column};
 pub use error::ValueError;
 pub use escape::{escape, escape_json, until_nul};
+#[cfg(feature = "full")]
+pub use escape::{escape_csv, escape_quoted};
+#[cfg(feature = "full")]
+pub use fields::{Cells, ENVELOPE, Fields};
+#[cfg(feature = "full")]
+pub use number::read_number;
 pub use number::{push_hex, push_signed, push_unsigned, push_wide};
 pub use plan::Plan;
+#[cfg(feature = "full")]
+pub use time::WallClock;

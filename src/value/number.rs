@@ -82,6 +82,12 @@ pub(super) fn read_wide(data: &[u8], at: usize) -> Option<u128> {
     Some(u128::from_le_bytes(bytes.try_into().ok()?))
 }
 
+/// The little-endian number in `size` bytes (1, 2, 4 or 8) from `at`, if they are all there.
+#[cfg(feature = "full")]
+pub fn read_number(data: &[u8], at: usize, size: usize) -> Option<u64> {
+    read(data, at, size)
+}
+
 /// Extends the sign of a number of `bits` bits (1 to 64).
 pub(super) fn sign_extend(value: u64, bits: u32) -> i64 {
     let unused = 64u32.saturating_sub(bits).min(63);

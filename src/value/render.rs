@@ -18,12 +18,17 @@ pub(super) enum Style {
     Tree(u16),
     /// JSON.
     Json,
+    /// A cell of CSV: text in quotes of its own, and nothing for what is not there.
+    #[cfg(feature = "full")]
+    Csv,
 }
 
 impl Style {
     fn inside(self) -> Style {
         match self {
             Style::Cell => Style::Line,
+            #[cfg(feature = "full")]
+            Style::Csv => Style::Line,
             Style::Tree(level) => Style::Tree(level.saturating_add(1)),
             other => other,
         }
@@ -104,7 +109,9 @@ impl Plan {
         if shown.is_none() {
             out.extend_from_slice(match style {
                 Style::Json => b"null",
-                _ => b"-",
+                #[cfg(feature = "full")]
+                Style::Csv => b"",
+                _ => &b"-"[..],
             });
         }
     }
@@ -303,6 +310,8 @@ fn text(text: &[u8], style: Style, out: &mut Vec<u8>) {
     let reader = match style {
         Style::Cell => return escape_to(End::Nul, Reader::Column, text, out),
         Style::Json => Reader::Json,
+        #[cfg(feature = "full")]
+        Style::Csv => Reader::Csv,
         _ => Reader::Quoted,
     };
     out.push(b'"');
