@@ -11,19 +11,28 @@ mod check;
 mod common;
 #[cfg(feature = "full")]
 mod doctor;
+mod events;
 mod failure;
+#[cfg(feature = "full")]
+mod format;
 mod list;
 #[cfg(feature = "full")]
 mod load;
 mod loading;
+#[cfg(feature = "full")]
+mod log_file;
 #[cfg(feature = "full")]
 mod maps;
 mod objects;
 #[cfg(feature = "full")]
 mod once;
 mod output;
+#[cfg(feature = "full")]
+mod output_options;
 mod run;
 mod session;
+#[cfg_attr(not(feature = "full"), path = "sink_small.rs")]
+mod sink;
 #[cfg(feature = "full")]
 mod ticker;
 mod tool;
@@ -164,10 +173,27 @@ fn more_help(name: &str) -> &'static str {
     }
 }
 
+/// What argh does not know of the options of `run` and the tools.
+fn output_help(name: &str) -> &'static str {
+    match name {
+        #[cfg(feature = "full")]
+        _ if name == "run" || tools::find(name).is_some() => output_options::HELP,
+        _ => "",
+    }
+}
+
 /// What argh has to say instead of options: help, or what is wrong.
 fn early_exit(name: &str, exit: &argh::EarlyExit) -> Result<(), Failure> {
     match exit.status {
-        Ok(()) => output::print(&[exit.output.as_str(), more_help(name), common::HELP].concat()),
+        Ok(()) => output::print(
+            &[
+                exit.output.as_str(),
+                more_help(name),
+                output_help(name),
+                common::HELP,
+            ]
+            .concat(),
+        ),
         Err(()) => {
             let why = exit.output.lines().filter(|l| !l.is_empty());
             let why: Vec<&str> = why.take_while(|l| !l.starts_with("Run ")).collect();

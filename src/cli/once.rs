@@ -7,6 +7,7 @@ use btfly::object::Hook;
 
 use super::Failure;
 use super::output::{self, Patience, Written};
+use super::sink::Sink;
 
 /// Bytes of an iterator's text that are held at once.
 const PIECE: usize = 16 * 1024;
@@ -20,6 +21,7 @@ pub fn has_runs(loaded: &Loaded<'_>) -> bool {
 pub fn run(
     loaded: &Loaded<'_>,
     attached: &Attached,
+    sink: &mut Sink,
     patience: Patience<'_>,
 ) -> Result<Written, Failure> {
     for (at, program) in loaded.programs.iter().enumerate() {
@@ -27,14 +29,14 @@ pub fn run(
             Hook::Iter { target, .. } => {
                 let link = attached.links.iter().find(|(of, _)| *of == at);
                 match link {
-                    Some((_, link)) => copy(Reading::of(link, target)?, patience)?,
+                    Some((_, link)) => copy(Reading::of(link, target)?, sink, patience)?,
                     None => Written::All,
                 }
             }
             Hook::Syscall => {
                 let returned = program.run()?.cast_signed();
                 let text = format!("{} returned {returned}\n", output::plain(&program.name));
-                output::write(text.as_bytes(), patience)?
+                sink.write_all(text.as_bytes(), patience)?
             }
             _ => Written::All,
         };
@@ -45,7 +47,7 @@ pub fn run(
     Ok(Written::All)
 }
 
-fn copy(mut reading: Reading, patience: Patience<'_>) -> Result<Written, Failure> {
+fn copy(mut reading: Reading, sink: &mut Sink, patience: Patience<'_>) -> Result<Written, Failure> {
     let mut buffer = vec![0; PIECE];
     loop {
         let len = reading.next(&mut buffer)?;
@@ -53,7 +55,7 @@ fn copy(mut reading: Reading, patience: Patience<'_>) -> Result<Written, Failure
         if text.is_empty() {
             return Ok(Written::All);
         }
-        let written = output::write(text, patience)?;
+        let written = sink.write_all(text, patience)?;
         if written != Written::All {
             return Ok(written);
         }

@@ -1,13 +1,10 @@
 //! `btfly run OBJECT`: any object on disk, its events in the words of its own BTF.
 
-use btfly::btf::{Btf, Kind, TypeId, Types};
 use btfly::load::Loaded;
-use btfly::object::{MapSpec, Object, ObjectError, Program};
-use btfly::sys::abi::{BPF_MAP_TYPE_PERF_EVENT_ARRAY, BPF_MAP_TYPE_RINGBUF};
-use btfly::value::{Plan, push_hex};
+use btfly::object::{ObjectError, Program};
 
-use super::{Class, Common, Failure, loading, objects, parse, session};
-use crate::tools::View;
+use super::events::Events;
+use super::{Common, Failure, loading, objects, parse, session};
 
 /// Load a BPF object, attach its programs, and print its events. Fill a map before anything is
 /// attached with --put MAP KEY VALUE, as often as you like: KEY and VALUE are written in the fields
@@ -52,6 +49,8 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
     let (args, puts) = loading::take_puts(args)?;
     #[cfg(feature = "full")]
     let (args, hooks) = super::attach_options::AttachOptions::take(&args)?;
+    #[cfg(feature = "full")]
+    let (args, output) = super::output_options::OutputOptions::take(&args, &[])?;
     let Some(run) = parse::<Run>("run", &args)? else {
         return Ok(());
     };
@@ -86,134 +85,9 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
             wishes: hooks.wishes().clone(),
             #[cfg(feature = "full")]
             ticker: None,
+            #[cfg(feature = "full")]
+            output,
         },
         &mut events,
     )
-}
-
-/// The events of an object: which struct each ring's records are.
-struct Events {
-    /// By map name.
-    plans: Vec<(String, Option<Plan>)>,
-}
-
-impl Events {
-    fn new(object: &Object<'_>, given: &[String]) -> Result<Events, Failure> {
-        let rings = object.maps.iter().filter(|m| is_ring(m));
-        let rings: Vec<&str> = rings.map(|m| m.name).collect();
-        let mut types: Vec<(Option<&str>, TypeId)> = Vec::new();
-        for event in given {
-            let (map, name) = match event.split_once('=') {
-                Some((map, name)) => (Some(map), name),
-                None => (None, event.as_str()),
-            };
-            if let Some(map) = map.filter(|map| !rings.contains(map)) {
-                let what = format!("--event {event}: the object has no ring {map}");
-                return Err(Failure::usage(what).with_hint(match rings.is_empty() {
-                    true => "it has none at all".into(),
-                    false => format!("its rings are {}", rings.join(", ")),
-                }));
-            }
-            types.push((map, named_type(object, name)?));
-        }
-        let plans = rings
-            .iter()
-            .map(|&ring| {
-                let of_ring = types.iter().find(|(map, _)| *map == Some(ring));
-                let of_all = types.iter().find(|(map, _)| map.is_none());
-                let ty = of_ring.or(of_all).map(|(_, ty)| *ty);
-                let ty = ty.or_else(|| usual_type(object.btf.as_ref()?, ring));
-                let plan = match (ty, &object.btf) {
-                    (Some(ty), Some(btf)) => Some(Plan::new(btf, ty).map_err(|e| {
-                        Failure::new(Class::BadObject, format!("the events of {ring}: {e}"))
-                    })?),
-                    _ => None,
-                };
-                Ok((ring.to_owned(), plan))
-            })
-            .collect::<Result<_, Failure>>()?;
-        Ok(Events { plans })
-    }
-}
-
-fn is_ring(map: &MapSpec<'_>) -> bool {
-    matches!(
-        map.map_type,
-        BPF_MAP_TYPE_PERF_EVENT_ARRAY | BPF_MAP_TYPE_RINGBUF
-    )
-}
-
-/// The struct, union or typedef of this name.
-fn named_type(object: &Object<'_>, name: &str) -> Result<TypeId, Failure> {
-    let plain = name.strip_prefix("struct ").unwrap_or(name);
-    let find = |btf: &Btf<'_>| {
-        [Kind::Struct, Kind::Union, Kind::Typedef, Kind::Int]
-            .into_iter()
-            .find_map(|kind| btf.find(kind, plain))
-    };
-    object.btf.as_ref().and_then(find).ok_or_else(|| {
-        let structs = object.btf.iter().flat_map(|btf| {
-            btf.ids().filter_map(|id| {
-                let header = btf.header(id).ok()?;
-                let name = btf.str_at(header.name)?;
-                (header.kind == Kind::Struct && !name.is_empty()).then_some(name)
-            })
-        });
-        let known: Vec<&str> = structs.take(16).collect();
-        Failure::usage(format!("--event {name}: the object has no such type"))
-            .with_hint(format!("it has {}", known.join(", ")))
-    })
-}
-
-/// What events are mostly called: the one struct `event`, `MAP_event` or `data_t`.
-fn usual_type(btf: &Btf<'_>, ring: &str) -> Option<TypeId> {
-    let own = [ring, "_event"].concat();
-    let mut found = ["event", &own, "data_t"]
-        .into_iter()
-        .filter_map(|name| btf.find(Kind::Struct, name));
-    let first = found.next()?;
-    match found.next() {
-        None => Some(first),
-        Some(_) => None,
-    }
-}
-
-impl View for Events {
-    fn header(&mut self, out: &mut Vec<u8>) {
-        let several = self.plans.len() > 1;
-        for (map, plan) in &self.plans {
-            if several {
-                out.extend_from_slice(map.as_bytes());
-                out.push(b' ');
-            }
-            match plan {
-                Some(plan) => plan.header(out),
-                None => {
-                    out.extend_from_slice(b"EVENT (hex; name its struct with --event ");
-                    out.extend_from_slice(map.as_bytes());
-                    out.extend_from_slice(b"=TYPE)");
-                }
-            }
-            out.push(b'\n');
-        }
-    }
-
-    fn event(&mut self, map: &str, _: u32, bytes: &[u8], out: &mut Vec<u8>) {
-        if self.plans.len() > 1 {
-            out.extend_from_slice(map.as_bytes());
-            out.push(b' ');
-        }
-        match self.plans.iter().find(|(name, _)| name == map) {
-            Some((_, Some(plan))) => plan.row(bytes, out),
-            _ => {
-                for byte in bytes {
-                    if *byte < 16 {
-                        out.push(b'0');
-                    }
-                    push_hex(u64::from(*byte), out);
-                }
-            }
-        }
-        out.push(b'\n');
-    }
 }

@@ -16,7 +16,8 @@ use rustix::fd::AsFd;
 
 #[cfg(feature = "full")]
 use super::once;
-use super::output::{self, Patience, Written, say};
+use super::output::{Patience, Written, say};
+use super::sink::Sink;
 #[cfg(feature = "full")]
 use super::ticker::{Clock, Moment, Ticker};
 use super::{Class, Common, Failure};
@@ -48,6 +49,9 @@ pub struct Plan<'p> {
     /// What is shown beside the events, now and then.
     #[cfg(feature = "full")]
     pub ticker: Option<&'p mut dyn Ticker>,
+    /// In which form events are shown, and where.
+    #[cfg(feature = "full")]
+    pub output: super::output_options::OutputOptions,
 }
 
 impl Default for Plan<'_> {
@@ -61,6 +65,8 @@ impl Default for Plan<'_> {
             wishes: btfly::attach::Wishes::NONE,
             #[cfg(feature = "full")]
             ticker: None,
+            #[cfg(feature = "full")]
+            output: super::output_options::OutputOptions::default(),
         }
     }
 }
@@ -79,6 +85,17 @@ pub fn run(
     view: &mut dyn View,
 ) -> Result<(), Failure> {
     let kernel = common.kernel()?;
+    #[cfg(feature = "full")]
+    let formatted = &mut plan.output.formatted(view, object);
+    #[cfg(feature = "full")]
+    let view: &mut dyn View = match formatted {
+        Ok(formatted) => formatted,
+        Err(view) => *view,
+    };
+    #[cfg(feature = "full")]
+    let mut sink = plan.output.sink()?;
+    #[cfg(not(feature = "full"))]
+    let mut sink = Sink;
     let signals = StopSignals::block().map_err(|e| Failure::other(format!("signals: {e}")))?;
     let loaded = load_object(object, common, &kernel, &plan)?;
     (plan.prepare)(&loaded)?;
@@ -89,7 +106,9 @@ pub fn run(
         .map_err(|e| Failure::other(format!("epoll: {e}")))?;
     // A reader of the output that goes away is noticed at once, and not when the next event comes.
     // A file can't be watched, and never goes away.
-    let _ = poller.watch_closing(stdio::output(), OUTPUT);
+    if !sink.is_elsewhere() {
+        let _ = poller.watch_closing(stdio::output(), OUTPUT);
+    }
 
     #[cfg(feature = "full")]
     let attacher = Attacher::with(&kernel.features, &plan.wishes);
@@ -117,14 +136,15 @@ pub fn run(
         signals: Some(&signals),
         end,
     };
-    let mut written = output::write(&out, patience)?;
+    let silent = out.is_empty() || sink.is_elsewhere();
+    let mut written = sink.header(&out, patience)?;
     out.clear();
     #[cfg(feature = "full")]
     if written == Written::All {
-        written = once::run(&loaded, &attached, patience)?;
+        written = once::run(&loaded, &attached, &mut sink, patience)?;
     }
     let lasting = attached.lasting(&loaded);
-    if rings.is_empty() && written == Written::All && lasting > 0 {
+    if (rings.is_empty() || silent) && written == Written::All && lasting > 0 {
         say(format_args!(
             "btfly: {lasting} programs attached; Ctrl-C stops\n"
         ));
@@ -141,10 +161,8 @@ pub fn run(
         }
         #[cfg(feature = "full")]
         let left = clock.wait(left);
-        let ready = poller
-            .wait(left)
-            .map_err(|e| Failure::other(format!("epoll: {e}")))?;
-        written = drain(&mut rings, &loaded, view, &mut out, patience)?;
+        let ready = sink.wait(&poller, left)?;
+        written = drain(&mut rings, &loaded, view, &mut out, &mut sink, patience)?;
         if cpus_seen.elapsed() >= CPUS_EVERY {
             cpus_seen = Instant::now();
             follow_cpus(&mut rings, &loaded, &poller)?;
@@ -155,7 +173,7 @@ pub fn run(
             && clock.is_due()
         {
             ticker.tick(&loaded, &kernel.features, Moment::Running, &mut out)?;
-            written = output::write(&out, patience)?;
+            written = sink.write(&out, patience)?;
             out.clear();
         }
         let stop = ready.has(SIGNALS) && signals.take().is_some();
@@ -171,21 +189,22 @@ pub fn run(
             signals: None,
             end: Some(Instant::now() + LAST_MOMENT),
         };
-        let last = drain(&mut rings, &loaded, view, &mut out, patience)?;
-        #[cfg(not(feature = "full"))]
-        let _ = last;
+        written = drain(&mut rings, &loaded, view, &mut out, &mut sink, patience)?;
         #[cfg(feature = "full")]
         if let Some(ticker) = &mut ticker
-            && last == Written::All
+            && written == Written::All
         {
             // A program that was running as it was detached ends within a grace period.
             btfly::sys::process::wait_for_readers();
             ticker.tick(&loaded, &kernel.features, Moment::End, &mut out)?;
-            output::write(&out, patience)?;
+            written = sink.write_all(&out, patience)?;
         }
     }
     report_losses(&mut rings, &loaded);
-    Ok(())
+    match written {
+        Written::Closed => Ok(()),
+        _ => sink.finish(Instant::now() + LAST_MOMENT),
+    }
 }
 
 /// Loads what the plan chooses, and says what `-v` is to hear.
@@ -231,7 +250,7 @@ pub fn load_object<'a>(
     for error in &loaded.absent {
         say(format_args!(
             "btfly: skipped: {}\n",
-            output::plain(&error.to_string())
+            super::output::plain(&error.to_string())
         ));
     }
     Ok(loaded)
@@ -285,6 +304,7 @@ fn drain(
     loaded: &Loaded<'_>,
     view: &mut dyn View,
     out: &mut Vec<u8>,
+    sink: &mut Sink,
     patience: Patience<'_>,
 ) -> Result<Written, Failure> {
     for (index, ring) in rings.iter_mut() {
@@ -293,12 +313,16 @@ fn drain(
         let mut each = |cpu: u32, record: Record<'_>| {
             match record {
                 Record::Sample(bytes) => view.event(map, cpu, bytes, out),
-                Record::Lost(count) => say(format_args!("lost {count} events on CPU {cpu}\n")),
+                Record::Lost(count) => {
+                    say(format_args!("lost {count} events on CPU {cpu}\n"));
+                    #[cfg(feature = "full")]
+                    view.lost(map, cpu, count, out);
+                }
             }
             if out.len() < FLUSH {
                 return ControlFlow::Continue(());
             }
-            written = output::write(out, patience);
+            written = sink.write(out, patience);
             out.clear();
             match written {
                 Ok(Written::All) => ControlFlow::Continue(()),
@@ -314,7 +338,7 @@ fn drain(
             return Ok(written);
         }
     }
-    let written = output::write(out, patience)?;
+    let written = sink.write(out, patience)?;
     out.clear();
     Ok(written)
 }

@@ -2,11 +2,15 @@
 
 use btfly::object::{Object, Program};
 
+#[cfg(feature = "full")]
+use super::output_options::OutputOptions;
 use super::session::{self, Plan};
 use super::{Common, Failure, early_exit};
 use crate::tools::{Optional, Prepared, Stop, Tool, Types};
 
 pub fn run(tool: &'static Tool, args: &[&str], common: &Common) -> Result<(), Failure> {
+    #[cfg(feature = "full")]
+    let (args, output) = &OutputOptions::take(args, tool.own_options)?;
     let types = match common.kernel()?.has_types() {
         true => Types::Known,
         false => Types::Unknown,
@@ -24,6 +28,8 @@ pub fn run(tool: &'static Tool, args: &[&str], common: &Common) -> Result<(), Fa
     let choose = |program: &Program<'_>| program.autoload || optional == Optional::Load;
     let plan = Plan {
         choose: &choose,
+        #[cfg(feature = "full")]
+        output: output.clone(),
         ..Plan::default()
     };
     session::run(&object, common, plan, &mut *view)

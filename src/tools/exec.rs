@@ -4,6 +4,8 @@ use argh::FromArgs;
 use btfly::object::Object;
 use btfly::sys::{kernel, process};
 use btfly::target::tracepoint_fields;
+#[cfg(feature = "full")]
+use btfly::value::Fields;
 use btfly::value::{escape, push_signed, push_unsigned, until_nul};
 
 use super::packed::packed;
@@ -13,6 +15,8 @@ pub const TOOL: Tool = Tool {
     name: "exec",
     alias: "execsnoop",
     about: "programs as they start: name, process, parent, result and arguments",
+    #[cfg(feature = "full")]
+    own_options: &["--timestamp"],
     object: packed!("exec"),
     prepare,
 };
@@ -142,6 +146,13 @@ impl<'e> Event<'e> {
         })
     }
 
+    fn parent(&self) -> u32 {
+        match self.ppid {
+            0 => process::parent(self.pid).unwrap_or(0),
+            known => known,
+        }
+    }
+
     /// The path and the arguments behind argv[0], as the caller gave them.
     fn words(&self) -> impl Iterator<Item = &'e [u8]> {
         let ended = self.args.strip_suffix(b"\0").unwrap_or(self.args);
@@ -195,6 +206,54 @@ impl Starts {
         }
     }
 
+    /// Puts the line together, and says whether the event is one of those asked for.
+    fn is_wanted(&mut self, event: &Event<'_>) -> bool {
+        if self
+            .options
+            .name
+            .as_ref()
+            .is_some_and(|n| !contains(event.comm, n))
+        {
+            return false;
+        }
+        self.line.clear();
+        let most = (self.options.max_args as usize).saturating_add(1);
+        let mut more = event.flags & TRUNCATED != 0;
+        for (index, word) in event.words().enumerate() {
+            if index == most {
+                more = true;
+                break;
+            }
+            if index > 0 {
+                self.line.push(b' ');
+            }
+            if !self.options.quote {
+                escape(word, &mut self.line);
+                continue;
+            }
+            self.line.push(b'"');
+            for (index, part) in word.split(|&b| b == b'"').enumerate() {
+                if index > 0 {
+                    self.line.extend_from_slice(b"\\\"");
+                }
+                escape(part, &mut self.line);
+            }
+            self.line.push(b'"');
+        }
+        if more {
+            self.line.extend_from_slice(b" ...");
+        }
+        if self
+            .options
+            .line
+            .as_ref()
+            .is_some_and(|l| !contains(&self.line, l))
+        {
+            return false;
+        }
+        true
+    }
+
     fn number(value: i64, width: usize, out: &mut Vec<u8>) {
         let start = out.len();
         push_signed(value, out);
@@ -230,47 +289,7 @@ impl View for Starts {
         let Some(event) = Event::parse(bytes) else {
             return;
         };
-        if self
-            .options
-            .name
-            .as_ref()
-            .is_some_and(|n| !contains(event.comm, n))
-        {
-            return;
-        }
-        self.line.clear();
-        let most = (self.options.max_args as usize).saturating_add(1);
-        let mut more = event.flags & TRUNCATED != 0;
-        for (index, word) in event.words().enumerate() {
-            if index == most {
-                more = true;
-                break;
-            }
-            if index > 0 {
-                self.line.push(b' ');
-            }
-            if !self.options.quote {
-                escape(word, &mut self.line);
-                continue;
-            }
-            self.line.push(b'"');
-            for (index, part) in word.split(|&b| b == b'"').enumerate() {
-                if index > 0 {
-                    self.line.extend_from_slice(b"\\\"");
-                }
-                escape(part, &mut self.line);
-            }
-            self.line.push(b'"');
-        }
-        if more {
-            self.line.extend_from_slice(b" ...");
-        }
-        if self
-            .options
-            .line
-            .as_ref()
-            .is_some_and(|l| !contains(&self.line, l))
-        {
+        if !self.is_wanted(&event) {
             return;
         }
         self.time(&event, out);
@@ -281,11 +300,7 @@ impl View for Starts {
         escape(event.comm, out);
         pad(start, 17, out);
         Starts::number(i64::from(event.pid), 7, out);
-        let ppid = match event.ppid {
-            0 => process::parent(event.pid).unwrap_or(0),
-            known => known,
-        };
-        Starts::number(i64::from(ppid), 7, out);
+        Starts::number(i64::from(event.parent()), 7, out);
         if (0..10).contains(&event.ret) {
             out.extend_from_slice(b"  ");
         } else if (-9..100).contains(&event.ret) {
@@ -295,6 +310,30 @@ impl View for Starts {
         out.push(b' ');
         out.extend_from_slice(&self.line);
         out.push(b'\n');
+    }
+
+    #[cfg(feature = "full")]
+    fn names(&self) -> Vec<String> {
+        let names = ["pcomm", "pid", "ppid", "uid", "ret", "args", "truncated"];
+        names.map(Into::into).to_vec()
+    }
+
+    #[cfg(feature = "full")]
+    fn fields(&mut self, _: &str, bytes: &[u8], to: &mut Fields<'_>) -> bool {
+        let Some(event) = Event::parse(bytes).filter(|event| self.is_wanted(event)) else {
+            return false;
+        };
+        let most = (self.options.max_args as usize).saturating_add(1);
+        let truncated = event.flags & TRUNCATED != 0 || event.words().nth(most).is_some();
+        to.kind(Some("exec"));
+        to.text("pcomm", event.comm);
+        to.unsigned("pid", event.pid.into());
+        to.unsigned("ppid", event.parent().into());
+        to.unsigned("uid", event.uid.into());
+        to.signed("ret", event.ret.into());
+        to.texts("args", event.words().take(most));
+        to.boolean("truncated", truncated);
+        true
     }
 }
 

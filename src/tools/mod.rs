@@ -5,6 +5,8 @@ mod packed;
 
 use argh::EarlyExit;
 use btfly::object::{Object, ObjectError};
+#[cfg(feature = "full")]
+use btfly::value::Fields;
 pub use packed::Packed;
 
 /// A tool.
@@ -13,6 +15,9 @@ pub struct Tool {
     /// The name that people know it by elsewhere.
     alias: &'static str,
     pub about: &'static str,
+    /// Options of its own that are called like one that every tool has.
+    #[cfg(feature = "full")]
+    pub own_options: &'static [&'static str],
     /// Its object.
     pub object: Packed,
     /// Reads its options, and sets what they mean in its object.
@@ -69,6 +74,18 @@ pub trait View {
 
     /// An event out of the ring of map `map`.
     fn event(&mut self, map: &str, cpu: u32, bytes: &[u8], out: &mut Vec<u8>);
+
+    /// The names of all fields that events can have, in the order of a table's columns.
+    #[cfg(feature = "full")]
+    fn names(&self) -> Vec<String>;
+
+    /// What an event is and says, field by field; `false` for one that is not to be shown.
+    #[cfg(feature = "full")]
+    fn fields(&mut self, map: &str, bytes: &[u8], to: &mut Fields<'_>) -> bool;
+
+    /// So many events found no room in a ring; people are told by others.
+    #[cfg(feature = "full")]
+    fn lost(&mut self, _map: &str, _cpu: u32, _count: u64, _out: &mut Vec<u8>) {}
 }
 
 /// All tools, in the order in which they are listed.

@@ -73,6 +73,14 @@ impl Making<'_, '_> {
                 value_type_id: 0,
             });
         }
+        #[cfg(feature = "full")]
+        if self.says_event(map) {
+            create.value_size = match is_ring(map) {
+                true => 0,
+                false => 4,
+            };
+            create.btf = None;
+        }
         let features = &self.kernel.features;
         #[cfg(feature = "full")]
         if is_ring(map) && features.is_hidden(Feature::RingBuffer) {
@@ -106,6 +114,17 @@ impl Making<'_, '_> {
             },
             _ => refused(map, &create, errno),
         })
+    }
+
+    /// Whether the value type of a ring says what its records are; to the kernel a ring has none, or the
+    /// file descriptors of its buffers.
+    #[cfg(feature = "full")]
+    fn says_event(&self, map: &MapSpec<'_>) -> bool {
+        use crate::btf::Types;
+        let ring = is_ring(map) || map.map_type == abi::BPF_MAP_TYPE_PERF_EVENT_ARRAY;
+        let btf = self.object.btf.as_ref().filter(|_| ring);
+        let of = btf.and_then(|btf| btf.peel(map.value_type).ok());
+        of.is_some_and(|of| of.kind.is_composite())
     }
 
     fn name_of(&self, map: &MapSpec<'_>) -> String {

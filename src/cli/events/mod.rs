@@ -1,0 +1,266 @@
+//! The events of an object: of which type each ring's records are, and how they are shown.
+
+#[cfg_attr(not(feature = "full"), path = "choose_small.rs")]
+mod choose;
+#[cfg(feature = "full")]
+mod several;
+
+use btfly::btf::{Btf, Kind as BtfKind, TypeId, Types};
+use btfly::object::{MapSpec, Object};
+use btfly::sys::abi::{BPF_MAP_TYPE_PERF_EVENT_ARRAY, BPF_MAP_TYPE_RINGBUF};
+#[cfg(feature = "full")]
+use btfly::value::Fields;
+use btfly::value::{Plan, push_hex};
+
+use super::{Class, Failure};
+use crate::tools::View;
+#[cfg(feature = "full")]
+use several::Several;
+
+/// The events of an object.
+pub struct Events {
+    rings: Vec<Ring>,
+}
+
+/// A ring, by its map.
+struct Ring {
+    name: String,
+    kinds: Kinds,
+}
+
+/// Of which types a ring's records are.
+enum Kinds {
+    Unknown,
+    One(Kind),
+    #[cfg(feature = "full")]
+    Several(Several),
+}
+
+/// A type of records.
+struct Kind {
+    #[cfg(feature = "full")]
+    name: String,
+    plan: Plan,
+}
+
+impl Events {
+    /// Finds the types, by what the user says (`--event [MAP=]TYPE`) or by what the object does.
+    pub fn new(object: &Object<'_>, given: &[String]) -> Result<Events, Failure> {
+        let rings: Vec<&MapSpec<'_>> = object.maps.iter().filter(|m| is_ring(m)).collect();
+        let given = given
+            .iter()
+            .map(|event| Given::new(event, &rings))
+            .collect::<Result<Vec<_>, _>>()?;
+        // What is wrong with one is told although no ring asks for it.
+        for given in given.iter().filter(|given| given.map.is_none()) {
+            choose::check(object, given)?;
+        }
+        let rings = rings
+            .iter()
+            .map(|ring| {
+                let of_ring = given.iter().find(|given| given.map == Some(ring.name));
+                let of_all = given.iter().find(|given| given.map.is_none());
+                Ok(Ring {
+                    name: ring.name.to_owned(),
+                    kinds: choose::kinds(object, ring, of_ring.or(of_all))?,
+                })
+            })
+            .collect::<Result<_, Failure>>()?;
+        Ok(Events { rings })
+    }
+}
+
+/// An `--event`.
+struct Given<'g> {
+    map: Option<&'g str>,
+    what: &'g str,
+}
+
+impl<'g> Given<'g> {
+    fn new(event: &'g str, rings: &[&MapSpec<'_>]) -> Result<Given<'g>, Failure> {
+        let (map, what) = match event.split_once('=') {
+            Some((map, what)) => (Some(map), what),
+            None => (None, event),
+        };
+        if let Some(map) = map.filter(|map| !rings.iter().any(|ring| ring.name == *map)) {
+            let names: Vec<&str> = rings.iter().map(|ring| ring.name).collect();
+            let what = format!("--event {event}: the object has no ring {map}");
+            return Err(Failure::usage(what).with_hint(match names.is_empty() {
+                true => "it has none at all".into(),
+                false => format!("its rings are {}", names.join(", ")),
+            }));
+        }
+        Ok(Given { map, what })
+    }
+}
+
+fn is_ring(map: &MapSpec<'_>) -> bool {
+    matches!(
+        map.map_type,
+        BPF_MAP_TYPE_PERF_EVENT_ARRAY | BPF_MAP_TYPE_RINGBUF
+    )
+}
+
+/// The struct, union, typedef, integer or enum of this name.
+fn named_type(object: &Object<'_>, name: &str) -> Result<TypeId, Failure> {
+    let mut plain = name;
+    for keyword in ["struct ", "union ", "enum "] {
+        plain = plain.strip_prefix(keyword).unwrap_or(plain);
+    }
+    let find = |btf: &Btf<'_>| {
+        [
+            BtfKind::Struct,
+            BtfKind::Union,
+            BtfKind::Typedef,
+            BtfKind::Int,
+            #[cfg(feature = "full")]
+            BtfKind::Enum,
+            #[cfg(feature = "full")]
+            BtfKind::Enum64,
+        ]
+        .into_iter()
+        .find_map(|kind| btf.find(kind, plain))
+    };
+    object.btf.as_ref().and_then(find).ok_or_else(|| {
+        let structs = object.btf.iter().flat_map(|btf| {
+            btf.ids().filter_map(|id| {
+                let header = btf.header(id).ok()?;
+                let name = btf.str_at(header.name)?;
+                (header.kind == BtfKind::Struct && !name.is_empty()).then_some(name)
+            })
+        });
+        let known: Vec<&str> = structs.take(16).collect();
+        Failure::usage(format!("--event {name}: the object has no such type"))
+            .with_hint(format!("it has {}", known.join(", ")))
+    })
+}
+
+/// What events are mostly called: the one struct `event`, `MAP_event` or `data_t`.
+fn usual_type(btf: &Btf<'_>, ring: &str) -> Option<TypeId> {
+    let own = [ring, "_event"].concat();
+    let mut found = ["event", &own, "data_t"]
+        .into_iter()
+        .filter_map(|name| btf.find(BtfKind::Struct, name));
+    let first = found.next()?;
+    match found.next() {
+        None => Some(first),
+        Some(_) => None,
+    }
+}
+
+impl Kind {
+    fn new(btf: &Btf<'_>, ring: &str, ty: TypeId) -> Result<Kind, Failure> {
+        let plan = Plan::new(btf, ty)
+            .map_err(|e| Failure::new(Class::BadObject, format!("the events of {ring}: {e}")))?;
+        Ok(Kind {
+            #[cfg(feature = "full")]
+            name: {
+                let header = btf.header(ty).ok();
+                let name = header.and_then(|header| btf.str_at(header.name));
+                name.unwrap_or_default().to_owned()
+            },
+            plan,
+        })
+    }
+}
+
+impl Kinds {
+    #[cfg_attr(not(feature = "full"), allow(unused_variables))]
+    fn of(&self, record: &[u8]) -> Option<&Kind> {
+        match self {
+            Kinds::Unknown => None,
+            Kinds::One(kind) => Some(kind),
+            #[cfg(feature = "full")]
+            Kinds::Several(several) => several.of(record),
+        }
+    }
+}
+
+fn hexadecimal(bytes: &[u8], out: &mut Vec<u8>) {
+    for &byte in bytes {
+        if byte < 16 {
+            out.push(b'0');
+        }
+        push_hex(u64::from(byte), out);
+    }
+}
+
+impl View for Events {
+    fn header(&mut self, out: &mut Vec<u8>) {
+        let several = self.rings.len() > 1;
+        for Ring { name, kinds } in &self.rings {
+            let start = |out: &mut Vec<u8>| {
+                if several {
+                    out.extend_from_slice(name.as_bytes());
+                    out.push(b' ');
+                }
+            };
+            #[cfg(feature = "full")]
+            if let Kinds::Several(types) = kinds {
+                types.header(start, out);
+                continue;
+            }
+            start(out);
+            match kinds {
+                Kinds::One(kind) => kind.plan.header(out),
+                _ => {
+                    out.extend_from_slice(b"EVENT (hex; name its struct with --event ");
+                    out.extend_from_slice(name.as_bytes());
+                    out.extend_from_slice(b"=TYPE)");
+                }
+            }
+            out.push(b'\n');
+        }
+    }
+
+    fn event(&mut self, map: &str, _: u32, bytes: &[u8], out: &mut Vec<u8>) {
+        if self.rings.len() > 1 {
+            out.extend_from_slice(map.as_bytes());
+            out.push(b' ');
+        }
+        let ring = self.rings.iter().find(|ring| ring.name == map);
+        #[cfg(feature = "full")]
+        if let Some(Kinds::Several(types)) = ring.map(|ring| &ring.kinds) {
+            types.name(bytes, out);
+        }
+        match ring.and_then(|ring| ring.kinds.of(bytes)) {
+            Some(kind) => kind.plan.row(bytes, out),
+            None => hexadecimal(bytes, out),
+        }
+        out.push(b'\n');
+    }
+
+    #[cfg(feature = "full")]
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for ring in &self.rings {
+            let kinds = match &ring.kinds {
+                Kinds::Unknown => &[],
+                Kinds::One(kind) => std::slice::from_ref(kind),
+                Kinds::Several(several) => several.kinds(),
+            };
+            let fields = kinds.iter().flat_map(|kind| kind.plan.fields());
+            names.extend(fields.map(|field| field.name.to_owned()));
+            if !matches!(ring.kinds, Kinds::One(_)) {
+                names.push("bytes".into());
+            }
+        }
+        names
+    }
+
+    #[cfg(feature = "full")]
+    fn fields(&mut self, map: &str, bytes: &[u8], to: &mut Fields<'_>) -> bool {
+        let ring = self.rings.iter().find(|ring| ring.name == map);
+        match ring.and_then(|ring| ring.kinds.of(bytes)) {
+            Some(kind) => {
+                to.kind(Some(&kind.name));
+                to.record(&kind.plan, bytes);
+            }
+            None => {
+                to.kind(None);
+                to.bytes("bytes", bytes);
+            }
+        }
+        true
+    }
+}

@@ -1,0 +1,197 @@
+//! The forms in which events are shown: columns for people; JSON, CSV and trees of what a view says of each
+//! event.
+
+use btfly::sys::kernel::{Clock, now_ns};
+use btfly::value::{Cells, Fields, WallClock, escape, escape_json, push_unsigned};
+
+use super::output_options::OutputOptions;
+use super::sink::Notice;
+use crate::tools::View;
+
+/// A form.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// Columns, as the view makes them.
+    #[default]
+    Text,
+    Json,
+    Csv,
+    Tree,
+}
+
+impl Format {
+    /// What stands in the output where lines of it were dropped.
+    pub fn notice(self) -> Notice {
+        match self {
+            Format::Json => |lines, out| {
+                let mut clock = WallClock::default();
+                begin(&mut clock, now_ns(Clock::Realtime), out);
+                out.extend_from_slice(b",\"dropped\":");
+                push_unsigned(lines, out);
+                out.extend_from_slice(b"}\n");
+            },
+            // What is not data has no place in a table, and people read it on standard error.
+            Format::Csv => |_, _| {},
+            Format::Text | Format::Tree => |lines, out| {
+                out.extend_from_slice(b"... dropped ");
+                push_unsigned(lines, out);
+                out.extend_from_slice(b" lines\n");
+            },
+        }
+    }
+}
+
+/// A view whose events have another form, or a time before them.
+pub struct Formatted<'v> {
+    view: &'v mut dyn View,
+    format: Format,
+    timestamp: bool,
+    clock: WallClock,
+    cells: Cells,
+    /// Maps whose records do not say on which CPU they were sent.
+    without_cpu: Vec<String>,
+}
+
+impl<'v> Formatted<'v> {
+    pub fn new(
+        view: &'v mut dyn View,
+        options: &OutputOptions,
+        without_cpu: Vec<String>,
+    ) -> Formatted<'v> {
+        let cells = match options.format {
+            Format::Csv => Cells::new(view.names().into_iter()),
+            _ => Cells::default(),
+        };
+        Formatted {
+            view,
+            format: options.format,
+            timestamp: options.timestamp,
+            clock: WallClock::default(),
+            cells,
+            without_cpu,
+        }
+    }
+
+    fn has_cpu(&self, map: &str) -> bool {
+        !self.without_cpu.iter().any(|name| name == map)
+    }
+
+    fn json(&mut self, map: &str, cpu: u32, bytes: &[u8], out: &mut Vec<u8>) -> bool {
+        begin(&mut self.clock, now_ns(Clock::Realtime), out);
+        out.extend_from_slice(b",\"cpu\":");
+        match self.has_cpu(map) {
+            true => push_unsigned(u64::from(cpu), out),
+            false => out.extend_from_slice(b"null"),
+        }
+        out.extend_from_slice(b",\"map\":\"");
+        escape_json(map.as_bytes(), out);
+        out.push(b'"');
+        let shown = self.view.fields(map, bytes, &mut Fields::json(out));
+        out.extend_from_slice(b"}\n");
+        shown
+    }
+
+    fn csv(&mut self, map: &str, cpu: u32, bytes: &[u8], out: &mut Vec<u8>) -> bool {
+        let (clock, cells) = (&mut self.clock, &mut self.cells);
+        cells.cell("time", |out| clock.push(now_ns(Clock::Realtime), out));
+        cells.cell("map", |out| escape(map.as_bytes(), out));
+        if self.has_cpu(map) {
+            self.cells
+                .cell("cpu", |out| push_unsigned(u64::from(cpu), out));
+        }
+        let mut fields = Fields::csv(&mut self.cells);
+        let shown = self.view.fields(map, bytes, &mut fields);
+        self.cells.row(out);
+        shown
+    }
+
+    fn tree(&mut self, map: &str, bytes: &[u8], out: &mut Vec<u8>) -> bool {
+        self.stamp(out);
+        escape(map.as_bytes(), out);
+        out.push(b' ');
+        let shown = self.view.fields(map, bytes, &mut Fields::tree(out));
+        out.extend_from_slice(b"\n}\n");
+        shown
+    }
+
+    fn text(&mut self, map: &str, cpu: u32, bytes: &[u8], out: &mut Vec<u8>) -> bool {
+        self.stamp(out);
+        let start = out.len();
+        self.view.event(map, cpu, bytes, out);
+        out.len() > start
+    }
+
+    fn stamp(&mut self, out: &mut Vec<u8>) {
+        if self.timestamp {
+            self.clock.push(now_ns(Clock::Realtime), out);
+            out.push(b' ');
+        }
+    }
+}
+
+/// Begins an object with its time.
+fn begin(clock: &mut WallClock, wall_ns: i64, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"time\":\"");
+    clock.push(wall_ns, out);
+    out.push(b'"');
+}
+
+impl View for Formatted<'_> {
+    fn header(&mut self, out: &mut Vec<u8>) {
+        match self.format {
+            Format::Csv => self.cells.header(out),
+            Format::Json | Format::Tree => {}
+            Format::Text => {
+                let start = out.len();
+                self.view.header(out);
+                if self.timestamp {
+                    let lines = out.split_off(start);
+                    for line in lines.split_inclusive(|&b| b == b'\n') {
+                        let column = out.len();
+                        out.extend_from_slice(b"TIME");
+                        out.resize(column + WallClock::WIDTH + 1, b' ');
+                        out.extend_from_slice(line);
+                    }
+                }
+            }
+        }
+    }
+
+    fn event(&mut self, map: &str, cpu: u32, bytes: &[u8], out: &mut Vec<u8>) {
+        let start = out.len();
+        let shown = match self.format {
+            Format::Text => self.text(map, cpu, bytes, out),
+            Format::Json => self.json(map, cpu, bytes, out),
+            Format::Csv => self.csv(map, cpu, bytes, out),
+            Format::Tree => self.tree(map, bytes, out),
+        };
+        if !shown {
+            out.truncate(start);
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.view.names()
+    }
+
+    fn fields(&mut self, map: &str, bytes: &[u8], to: &mut Fields<'_>) -> bool {
+        self.view.fields(map, bytes, to)
+    }
+
+    fn lost(&mut self, map: &str, cpu: u32, count: u64, out: &mut Vec<u8>) {
+        if self.format != Format::Json {
+            return;
+        }
+        begin(&mut self.clock, now_ns(Clock::Realtime), out);
+        out.extend_from_slice(b",\"cpu\":");
+        match self.has_cpu(map) {
+            true => push_unsigned(u64::from(cpu), out),
+            false => out.extend_from_slice(b"null"),
+        }
+        out.extend_from_slice(b",\"map\":\"");
+        escape_json(map.as_bytes(), out);
+        out.extend_from_slice(b"\",\"lost\":");
+        push_unsigned(count, out);
+        out.extend_from_slice(b"}\n");
+    }
+}
