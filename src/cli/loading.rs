@@ -65,7 +65,11 @@ fn set(object: &mut Object<'_>, assignment: &str) -> Result<(), Failure> {
     };
     let btf = object.btf.as_ref().filter(|_| global.ty != TypeId::VOID);
     let btf = btf.ok_or_else(|| failed("its type is not known".into()))?;
-    let plan = Plan::new(btf, global.ty).map_err(|e| failed(e.to_string()))?;
+    #[cfg(feature = "full")]
+    let plan = Plan::named(btf, global.ty, name);
+    #[cfg(not(feature = "full"))]
+    let plan = Plan::new(btf, global.ty);
+    let plan = plan.map_err(|e| failed(e.to_string()))?;
     let bytes = plan.parse_vec(value).map_err(|e| failed(e.to_string()))?;
     match object.global_mut(name) {
         Some(place) if place.len() == bytes.len() => place.copy_from_slice(&bytes),

@@ -50,6 +50,8 @@ impl Field<'_> {
         let (raw, scalar, width) = raw(node, record, at as usize)?;
         Some(match scalar {
             Scalar::Signed | Scalar::Char => sign_extend(raw, width) as u64,
+            #[cfg(feature = "full")]
+            Scalar::Meant(super::meaning::Meaning::Network) => super::meaning::swapped(raw, width),
             _ => raw,
         })
     }
@@ -195,6 +197,8 @@ impl Plan {
                     _ => 16,
                 }
             }
+            #[cfg(feature = "full")]
+            Shape::Scalar(Scalar::Meant(meaning)) => meaning.width(size),
             Shape::Scalar(scalar) => longest(scalar),
             Shape::Bits { width, scalar, .. } => {
                 let mut most = Vec::new();
@@ -205,6 +209,8 @@ impl Plan {
             Shape::Float => 12,
             Shape::Text => size,
             Shape::Bytes | Shape::Hex => size.saturating_mul(2).saturating_add(2),
+            #[cfg(feature = "full")]
+            Shape::Address => 25,
             Shape::Opaque => 1,
             Shape::RestText | Shape::RestBytes => 16,
             Shape::Array { .. } | Shape::RestArray { .. } | Shape::Composite { .. } => 24,

@@ -21,6 +21,8 @@ mod escape;
 #[cfg(feature = "full")]
 mod fields;
 mod float;
+#[cfg(feature = "full")]
+mod meaning;
 mod number;
 mod parse;
 mod plan;

@@ -26,6 +26,10 @@ impl Plan {
     /// | byte array | `"text"`, `0x5254001234` with two digits for each byte, `[1, 2]` |
     /// | array | `[1, 2, 3]` |
     /// | struct, union | `{name: value, …}`; also `.name = value` and `"name": value` |
+    /// | `__be32` address, `in_addr` | `192.168.1.1`, a number |
+    /// | `in6_addr`, 16 bytes of an address | `fe80::1`, `10.0.0.1`, as a byte array |
+    /// | `u64 …_ns` | `1.5ms`, `2s`, a number |
+    /// | `dev_t` | `8:1`, a number |
     /// | struct of one field | also the field's value alone, at the top |
     ///
     /// # Errors
@@ -108,6 +112,8 @@ impl<'p, 'w> Reader<'p, 'w> {
             Shape::Float => self.float(node, out, at),
             Shape::Text | Shape::RestText => self.text(node, out, at),
             Shape::Bytes | Shape::RestBytes | Shape::Hex => self.bytes(node, out, at),
+            #[cfg(feature = "full")]
+            Shape::Address => self.address(node, out, at),
             Shape::Array { element, len } => self.array(self.plan.element(element), len, out, at),
             Shape::RestArray { element } => self.array(self.plan.element(element), 0, out, at),
             Shape::Composite { first, len } => self.composite(first, len, out, at),
@@ -241,6 +247,17 @@ impl<'p, 'w> Reader<'p, 'w> {
                 }
                 word.starts_with('-')
             }
+            #[cfg(feature = "full")]
+            Scalar::Meant(meaning) => {
+                if let Some(raw) = meaning.parse(&word, bits) {
+                    return Ok(raw);
+                }
+                if integer(&word).is_none() {
+                    return Err(self.expected(meaning.form(), &word));
+                }
+                let number = self.integer(&word, false, bits)? as u64;
+                return Ok(meaning.of_number(number, bits));
+            }
             Scalar::Signed => true,
             Scalar::Unsigned | Scalar::Pointer => false,
         };
@@ -373,6 +390,18 @@ impl<'p, 'w> Reader<'p, 'w> {
             return Err(self.expected(FORM, &word));
         }
         self.fill(node, out, at, &found)
+    }
+
+    #[cfg(feature = "full")]
+    fn address(&mut self, node: Node, out: &mut [u8], at: usize) -> Result<(), ValueError> {
+        if self.words.peek() == Some(b'[') || self.words.rest().starts_with("0x") {
+            return self.bytes(node, out, at);
+        }
+        let word = self.word();
+        match super::meaning::parse_address(&word) {
+            Some(octets) => self.put(out, at, &octets),
+            None => Err(self.expected("an address such as fe80::1 or 10.0.0.1", &word)),
+        }
     }
 
     fn quoted(&mut self, node: Node, out: &mut [u8], at: usize) -> Result<(), ValueError> {

@@ -63,6 +63,9 @@ pub(super) enum Shape {
     Composite { first: u32, len: u32 },
     /// Shown byte by byte: nested too deeply, or of a size that no number has.
     Hex,
+    /// An IPv6 address.
+    #[cfg(feature = "full")]
+    Address,
     /// A type without a size, or bits outside it.
     Opaque,
 }
@@ -82,6 +85,9 @@ pub(super) enum Scalar {
         len: u32,
         style: EnumStyle,
     },
+    /// Known by its typedef or its name.
+    #[cfg(feature = "full")]
+    Meant(super::meaning::Meaning),
 }
 
 /// What the enumerators of an enum are to each other.
@@ -134,9 +140,33 @@ impl Plan {
     /// BTF that can't be read, a type without a size, or more than 65536 members.
     pub fn new(types: &dyn Types, id: TypeId) -> Result<Plan, ValueError> {
         let mut id = id;
+        #[cfg(feature = "full")]
+        let mut name = String::new();
         if types.peel(id)?.kind == Kind::Var {
-            id = types.peel(id)?.target();
+            let var = types.peel(id)?;
+            #[cfg(feature = "full")]
+            types
+                .name(var.name)
+                .unwrap_or_default()
+                .clone_into(&mut name);
+            id = var.target();
         }
+        #[cfg(feature = "full")]
+        return Plan::named(types, id, &name);
+        #[cfg(not(feature = "full"))]
+        Plan::lay_out(types, id, "")
+    }
+
+    /// The same for a value that has a name where it stands, which may tell what it means.
+    ///
+    /// # Errors
+    /// As [`Plan::new`].
+    #[cfg(feature = "full")]
+    pub fn named(types: &dyn Types, id: TypeId, name: &str) -> Result<Plan, ValueError> {
+        Plan::lay_out(types, id, name)
+    }
+
+    fn lay_out(types: &dyn Types, id: TypeId, _name: &str) -> Result<Plan, ValueError> {
         types.size_of(id)?;
         let mut planner = Planner {
             types,
@@ -147,6 +177,8 @@ impl Plan {
             visited: 0,
         };
         let root = planner.node(id, 0, Tail::Last)?;
+        #[cfg(feature = "full")]
+        let root = planner.meant(id, _name, root);
         let value = planner.keep_name("value")?;
         let mut plan = Plan {
             root,
@@ -200,10 +232,10 @@ enum Tail {
     Inside,
 }
 
-struct Planner<'t> {
-    types: &'t dyn Types,
+pub(super) struct Planner<'t> {
+    pub(super) types: &'t dyn Types,
     members: Vec<Member>,
-    elements: Vec<Node>,
+    pub(super) elements: Vec<Node>,
     enumerators: Vec<Enumerator>,
     names: String,
     /// Members looked at, shown or not: bounds the work on types that hold themselves.
@@ -280,6 +312,8 @@ impl Planner<'_> {
             if name.is_empty() {
                 continue;
             }
+            #[cfg(feature = "full")]
+            let node = self.meant(member.ty, &name, node);
             let name = self.keep_name(&name)?;
             out.push(Member { name, at, node });
         }
@@ -306,6 +340,8 @@ impl Planner<'_> {
             }
             let node = self.node(var.target(), 1, Tail::Inside)?;
             let name = self.types.name(var.name).unwrap_or_default().to_owned();
+            #[cfg(feature = "full")]
+            let node = self.meant(var.target(), &name, node);
             let name = self.keep_name(&name)?;
             let at = info.offset;
             members.push(Member { name, at, node });

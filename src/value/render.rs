@@ -98,6 +98,9 @@ impl Plan {
                 })
             }
             Shape::Hex => part(node, data, at).map(|bytes| hex(bytes, style, out)),
+            #[cfg(feature = "full")]
+            Shape::Address => part(node, data, at)
+                .and_then(|bytes| super::meaning::push_address(bytes, style, out)),
             Shape::Opaque => None,
             Shape::Array { element, len } => (at < data.len() || len == 0)
                 .then(|| self.array(self.element(element), Some(len), data, at, style, out)),
@@ -202,6 +205,8 @@ impl Plan {
                 0 => b"false",
                 _ => b"true",
             }),
+            #[cfg(feature = "full")]
+            Scalar::Meant(meaning) => meaning.write(raw, width, style, out),
             Scalar::Pointer => quoted_unless(false, style, out, |out| {
                 out.extend_from_slice(b"0x");
                 push_hex(raw, out);
@@ -339,7 +344,12 @@ fn wide(value: u128, signed: bool, style: Style, out: &mut Vec<u8>) {
 }
 
 /// In JSON, what is no JSON number goes between quotes.
-fn quoted_unless(number: bool, style: Style, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+pub(super) fn quoted_unless(
+    number: bool,
+    style: Style,
+    out: &mut Vec<u8>,
+    write: impl FnOnce(&mut Vec<u8>),
+) {
     let quote = style == Style::Json && !number;
     if quote {
         out.push(b'"');
