@@ -65,6 +65,8 @@ mod sandbox;
 mod sections;
 #[path = "vm/shapes.rs"]
 mod shapes;
+#[path = "vm/show.rs"]
+mod show;
 #[path = "vm/stop.rs"]
 mod stop;
 #[path = "vm/struct_ops.rs"]

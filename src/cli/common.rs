@@ -53,7 +53,7 @@ impl Common {
             };
             match name {
                 "-v" | "--verbose" => common.verbose = true,
-                "--duration" => common.duration = Some(duration(&value()?)?),
+                "--duration" => common.duration = Some(duration("--duration", &value()?)?),
                 "--btf" => common.btf.push(value()?),
                 "--relocate" => common.relocate = relocate(&value()?)?,
                 "--without" => common.without.extend(value()?.split(',').map(Into::into)),
@@ -106,10 +106,11 @@ fn relocate(text: &str) -> Result<Relocate, Failure> {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, Failure> {
+/// A time as people write it, for `option`.
+pub fn duration(option: &str, text: &str) -> Result<Duration, Failure> {
     let bad = || {
         Failure::usage(format!(
-            "--duration: '{text}' is no time, such as 10 or 500ms"
+            "{option}: '{text}' is no time, such as 10 or 500ms"
         ))
     };
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
@@ -173,7 +174,7 @@ mod tests {
             ("3h3", None),
             ("-1", None),
         ] {
-            let found = duration(text).ok().map(|d| d.as_millis());
+            let found = duration("--duration", text).ok().map(|d| d.as_millis());
             assert_eq!(found, expected, "{text}");
         }
     }

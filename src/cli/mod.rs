@@ -34,6 +34,8 @@ mod session;
 #[cfg_attr(not(feature = "full"), path = "sink_small.rs")]
 mod sink;
 #[cfg(feature = "full")]
+mod show;
+#[cfg(feature = "full")]
 mod ticker;
 mod tool;
 #[cfg(feature = "full")]
@@ -165,11 +167,13 @@ fn parse<T: argh::FromArgs>(name: &str, args: &[&str]) -> Result<Option<T>, Fail
 }
 
 /// What argh does not know of the options of a command.
-fn more_help(name: &str) -> &'static str {
+fn more_help(name: &str) -> [&'static str; 2] {
     match name {
         #[cfg(feature = "full")]
-        "run" | "load" => attach_options::HELP,
-        _ => "",
+        "run" => [attach_options::HELP, show::HELP],
+        #[cfg(feature = "full")]
+        "load" => [attach_options::HELP, ""],
+        _ => [""; 2],
     }
 }
 
@@ -188,7 +192,7 @@ fn early_exit(name: &str, exit: &argh::EarlyExit) -> Result<(), Failure> {
         Ok(()) => output::print(
             &[
                 exit.output.as_str(),
-                more_help(name),
+                &more_help(name).concat(),
                 output_help(name),
                 common::HELP,
             ]

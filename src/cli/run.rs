@@ -51,6 +51,8 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
     let (args, hooks) = super::attach_options::AttachOptions::take(&args)?;
     #[cfg(feature = "full")]
     let (args, output) = super::output_options::OutputOptions::take(&args, &[])?;
+    #[cfg(feature = "full")]
+    let (args, shows) = super::show::ShowOptions::take(&args)?;
     let Some(run) = parse::<Run>("run", &args)? else {
         return Ok(());
     };
@@ -70,6 +72,8 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
         let first_path = run.objects.first().map_or("", String::as_str);
         super::maps::Maps::new(&object, first_path, &run.map, &run.resize, pin_path)?
     };
+    #[cfg(feature = "full")]
+    let mut shows = super::show::Shows::new(&object, &shows)?;
     let mut events = Events::new(&object, &run.event)?;
     let prepare = |loaded: &Loaded<'_>| loading::fill(loaded, &puts, &entries);
     let choose = |program: &Program<'_>| loading::is_chosen(&run.prog, program);
@@ -84,7 +88,7 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
             #[cfg(feature = "full")]
             wishes: hooks.wishes().clone(),
             #[cfg(feature = "full")]
-            ticker: None,
+            ticker: shows.as_mut().map(|shows| shows as _),
             #[cfg(feature = "full")]
             output,
         },

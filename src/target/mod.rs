@@ -22,7 +22,9 @@ pub use format::Shape;
 pub use format::{FormatField, tracepoint_fields};
 pub use kernel::{BtfChoice, Extent, Kernel, NoTypes, TypeSource};
 #[cfg(feature = "full")]
-pub use more::{Address, Config, Found, Survey, Symbols, open_btf};
+pub use more::{
+    Address, Config, Found, KALLSYMS, Place, Resolved, Survey, Symbols, is_kernel, open_btf,
+};
 pub use names::Wanted;
 pub use source::Source;
 pub use window::WindowedBtf;

@@ -33,6 +33,11 @@ pub struct Field<'p> {
 }
 
 impl Field<'_> {
+    #[cfg(feature = "full")]
+    pub(super) fn node(&self) -> Node {
+        self.column.node
+    }
+
     /// The field's bytes in a record, if they are all there; a flexible array's are the rest.
     pub fn bytes<'r>(&self, record: &'r [u8]) -> Option<&'r [u8]> {
         let Column { at, node, .. } = self.column;

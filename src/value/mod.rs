@@ -16,11 +16,15 @@
 //! to a terminal.
 
 mod columns;
+#[cfg(feature = "full")]
+mod counters;
 mod error;
 mod escape;
 #[cfg(feature = "full")]
 mod fields;
 mod float;
+#[cfg(feature = "full")]
+mod histogram;
 #[cfg(feature = "full")]
 mod meaning;
 mod number;
@@ -34,6 +38,8 @@ mod time;
 mod words;
 
 pub use columns::{Field, Fit, column};
+#[cfg(feature = "full")]
+pub use counters::Counters;
 pub use error::ValueError;
 pub use escape::{escape, escape_json, until_nul};
 #[cfg(feature = "full")]
@@ -42,6 +48,8 @@ pub use escape::{escape_csv, escape_quoted};
 pub use fields::{Cells, ENVELOPE, Fields};
 #[cfg(feature = "full")]
 pub use number::read_number;
+#[cfg(feature = "full")]
+pub use histogram::{Scale, histogram, slot_of};
 pub use number::{push_hex, push_signed, push_unsigned, push_wide};
 pub use plan::Plan;
 #[cfg(feature = "full")]

@@ -7,6 +7,7 @@ mod hub;
 mod known;
 mod modules;
 mod open;
+mod resolve;
 mod survey;
 mod symbols;
 mod xz;
@@ -20,6 +21,7 @@ use crate::sys::file;
 pub use config::Config;
 pub(super) use modules::add as with_modules;
 pub use open::open_btf;
+pub use resolve::{KALLSYMS, Place, Resolved, is_kernel};
 pub use survey::{Found, Survey};
 pub use symbols::{Address, Symbols};
 

@@ -1,0 +1,104 @@
+//! `--show` and `--hist`: maps and variables, while programs run and when they have ended.
+
+mod histogram;
+mod options;
+mod source;
+mod stacks;
+mod table;
+
+pub use options::{HELP, ShowOptions};
+
+use std::time::Duration;
+
+use btfly::load::Loaded;
+use btfly::object::Object;
+use btfly::sys::{Features, stdio};
+
+use super::Failure;
+use super::ticker::{Moment, Ticker};
+use histogram::Histogram;
+use source::Source;
+use stacks::Stacks;
+use table::Table;
+
+/// How often a screen is renewed.
+const SCREEN_EVERY: Duration = Duration::from_secs(1);
+
+/// Puts the cursor into the first corner, and clears what is behind it.
+const CLEAR_SCREEN: &[u8] = b"\x1b[H\x1b[J";
+
+/// All that is shown.
+pub struct Shows {
+    items: Vec<(Source, How)>,
+    every: Option<Duration>,
+    /// Whether each time is a new screen.
+    screen: bool,
+    /// Whether something was shown before.
+    begun: bool,
+}
+
+enum How {
+    Table(Table),
+    Histogram(Histogram),
+}
+
+impl Shows {
+    /// Finds what is to be shown in the object. `None`: nothing.
+    pub fn new(object: &Object<'_>, options: &ShowOptions<'_>) -> Result<Option<Shows>, Failure> {
+        if options.is_empty() {
+            return Ok(None);
+        }
+        let mut items = Vec::new();
+        for name in &options.shows {
+            let source = Source::find(object, "--show", name, options.clear)?;
+            let stacks = Stacks::find(object, &source, options.stacks)?;
+            let table = Table::new(&source, options, stacks)?;
+            items.push((source, How::Table(table)));
+        }
+        for text in &options.histograms {
+            let (source, histogram) = Histogram::find(object, text, options)?;
+            items.push((source, How::Histogram(histogram)));
+        }
+        let every = options.interval.or(options.top.map(|_| SCREEN_EVERY));
+        Ok(Some(Shows {
+            items,
+            every,
+            screen: options.top.is_some() && stdio::is_terminal(stdio::output()),
+            begun: false,
+        }))
+    }
+}
+
+impl Ticker for Shows {
+    fn every(&self) -> Option<Duration> {
+        self.every
+    }
+
+    fn tick(
+        &mut self,
+        loaded: &Loaded<'_>,
+        features: &Features,
+        _: Moment,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Failure> {
+        if self.screen {
+            out.extend_from_slice(CLEAR_SCREEN);
+        }
+        let several = self.items.len() > 1;
+        for (source, how) in &mut self.items {
+            if std::mem::replace(&mut self.begun, true) && !self.screen {
+                out.push(b'\n');
+            }
+            if several {
+                btfly::value::escape(source.name.as_bytes(), out);
+                out.extend_from_slice(b":\n");
+            }
+            let rows = source.rows(loaded, features)?;
+            match how {
+                How::Table(table) => table.show(source, rows, loaded, out)?,
+                How::Histogram(histogram) => histogram.show(source, &rows, out),
+            }
+        }
+        Ok(())
+    }
+}

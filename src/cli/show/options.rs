@@ -1,0 +1,183 @@
+//! The options of `run` about maps that are shown while programs run.
+
+use std::time::Duration;
+
+use super::super::Failure;
+use super::super::common;
+
+/// What the help of `run` says of them.
+pub const HELP: &str = "
+Maps and variables while it runs:
+  --show NAME          print a map or a global variable at the end, or every --interval
+  --hist NAME[.FIELD][:UNIT]
+                       draw the histogram in a map or a global variable, one for each key: of FIELD,
+                       else of its array of numbers (slots), else of numbers by slot; by powers of two
+  --linear             each slot of --hist is one number
+  --interval TIME      print again and again: every so many seconds (or 500ms, 1m)
+  --clear              print what was counted since the last time. No count is lost: entries that
+                       stand still are removed when the map is half full
+  --top N              of the map of --show, the N largest entries, on a screen that is renewed
+                       (every second, unless --interval says)
+  --by FIELD           the number that --top and --folded go by; the first one that counts unless
+                       given
+  --stacks MAP         the map that stack ids refer to, where there are several; with it, a key that is
+                       one number is a stack id
+  --folded             print the map of --show as folded stacks, for flame graphs
+";
+
+/// The options, as they were given.
+#[derive(Debug, Default)]
+pub struct ShowOptions<'p> {
+    pub shows: Vec<&'p str>,
+    pub histograms: Vec<&'p str>,
+    pub linear: bool,
+    pub interval: Option<Duration>,
+    pub clear: bool,
+    pub top: Option<usize>,
+    pub by: Option<&'p str>,
+    pub stacks: Option<&'p str>,
+    pub folded: bool,
+}
+
+impl<'p> ShowOptions<'p> {
+    /// Takes these options out of `args`, up to a `--`.
+    pub fn take(args: &[&'p str]) -> Result<(Vec<&'p str>, ShowOptions<'p>), Failure> {
+        let mut options = ShowOptions::default();
+        let mut kept = Vec::with_capacity(args.len());
+        let mut rest = args.iter().copied();
+        while let Some(arg) = rest.next() {
+            if arg == "--" {
+                kept.push(arg);
+                kept.extend(rest);
+                break;
+            }
+            let (name, inline) = match arg.split_once('=') {
+                Some((name, value)) if name.starts_with("--") => (name, Some(value)),
+                _ => (arg, None),
+            };
+            let mut value = || {
+                let next = inline.or_else(|| rest.next());
+                next.ok_or_else(|| Failure::usage(format!("{name} needs a value")))
+            };
+            match name {
+                "--show" => options.shows.push(value()?),
+                "--hist" => options.histograms.push(value()?),
+                "--interval" => options.interval = Some(interval(value()?)?),
+                "--top" => options.top = Some(top(value()?)?),
+                "--by" => options.by = Some(value()?),
+                "--stacks" => options.stacks = Some(value()?),
+                "--linear" => options.linear = true,
+                "--clear" => options.clear = true,
+                "--folded" => options.folded = true,
+                _ => kept.push(arg),
+            }
+        }
+        options.check()?;
+        Ok((kept, options))
+    }
+
+    /// Whether nothing is shown.
+    pub fn is_empty(&self) -> bool {
+        self.shows.is_empty() && self.histograms.is_empty()
+    }
+
+    /// Options that need another.
+    fn check(&self) -> Result<(), Failure> {
+        let shows = !self.shows.is_empty();
+        for (given, there, what) in [
+            (
+                self.interval.is_some(),
+                !self.is_empty(),
+                "--interval needs --show or --hist",
+            ),
+            (
+                self.linear,
+                !self.histograms.is_empty(),
+                "--linear needs --hist",
+            ),
+            (self.top.is_some(), shows, "--top needs --show"),
+            (self.folded, shows, "--folded needs --show"),
+            (self.stacks.is_some(), shows, "--stacks needs --show"),
+            (
+                self.by.is_some(),
+                self.top.is_some() || self.folded,
+                "--by needs --top or --folded",
+            ),
+            (
+                self.clear,
+                self.interval.is_some() || self.top.is_some(),
+                "--clear needs --interval or --top",
+            ),
+        ] {
+            if given && !there {
+                return Err(Failure::usage(what).with_hint("btfly run --help lists the options"));
+            }
+        }
+        let several = self.shows.len() + self.histograms.len() > 1;
+        match several && (self.top.is_some() || self.folded) {
+            true => Err(Failure::usage(
+                "--top and --folded take one --show, and no --hist",
+            )),
+            false => Ok(()),
+        }
+    }
+}
+
+fn interval(text: &str) -> Result<Duration, Failure> {
+    let time = common::duration("--interval", text)?;
+    match time.is_zero() {
+        true => Err(Failure::usage("--interval 0 would never rest")
+            .with_hint("the shortest is --interval 1ms")),
+        false => Ok(time),
+    }
+}
+
+fn top(text: &str) -> Result<usize, Failure> {
+    match text.parse() {
+        Ok(count @ 1..) => Ok(count),
+        _ => Err(Failure::usage(format!(
+            "--top {text}: it takes a number of rows, from 1 on"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_taken_and_the_rest_is_left() {
+        let args = [
+            "a.o",
+            "--show",
+            "m",
+            "--interval=500ms",
+            "--clear",
+            "--",
+            "--top",
+        ];
+        let (rest, options) = ShowOptions::take(&args).unwrap();
+        assert_eq!(rest, ["a.o", "--", "--top"]);
+        assert_eq!(options.shows, ["m"]);
+        assert_eq!(options.interval, Some(Duration::from_millis(500)));
+        assert!(options.clear && options.top.is_none());
+    }
+
+    #[test]
+    fn an_option_without_the_one_that_it_belongs_to_is_refused() {
+        for (args, words) in [
+            (&["--interval", "1"][..], "--interval needs"),
+            (&["--show", "m", "--linear"], "--linear needs"),
+            (&["--hist", "m", "--top", "3"], "--top needs"),
+            (&["--show", "m", "--by", "n"], "--by needs"),
+            (&["--show", "m", "--clear"], "--clear needs"),
+            (&["--show", "m", "--interval", "0"], "never rest"),
+            (&["--show", "m", "--top", "0"], "number of rows"),
+            (&["--show", "m", "--show", "n", "--top", "1"], "take one"),
+            (&["--show"], "needs a value"),
+        ] {
+            let reason = ShowOptions::take(args).unwrap_err().reason();
+            assert!(reason.contains(words), "{args:?}: {reason}");
+        }
+    }
+}

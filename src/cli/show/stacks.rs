@@ -1,0 +1,264 @@
+//! Stack ids in keys and values become the functions that called each other.
+
+use std::collections::BTreeMap;
+
+use btfly::load::{Loaded, LoadedMap};
+use btfly::object::{MapSpec, Object};
+use btfly::sys::abi::BPF_MAP_TYPE_STACK_TRACE;
+use btfly::target::{KALLSYMS, Resolved, is_kernel};
+use btfly::value::{Plan, push_hex, push_unsigned};
+
+use super::super::Failure;
+use super::super::output::say;
+use super::source::{Row, Side, Source};
+use super::table::{plain, text};
+
+/// Fields that name what a stack belongs to.
+const OWNERS: [&str; 5] = ["comm", "command", "name", "task", "target"];
+
+/// Where stack ids are, and what was read of their stacks.
+pub struct Stacks {
+    map: String,
+    /// Fields of the key, then of the value.
+    key: Vec<String>,
+    value: Vec<String>,
+    /// By id: addresses from the innermost function outwards.
+    read: BTreeMap<u32, Vec<u64>>,
+    names: Resolved,
+    /// Whether it was said that names are hidden.
+    told: bool,
+}
+
+impl Stacks {
+    /// Finds stack ids in what is shown. `None`: there are none.
+    pub fn find(
+        object: &Object<'_>,
+        source: &Source,
+        given: Option<&str>,
+    ) -> Result<Option<Stacks>, Failure> {
+        let of_stacks = |map: &&MapSpec<'_>| map.map_type == BPF_MAP_TYPE_STACK_TRACE;
+        let maps: Vec<&str> = object
+            .maps
+            .iter()
+            .filter(of_stacks)
+            .map(|m| m.name)
+            .collect();
+        let map = match given {
+            Some(name) if maps.contains(&name) => name,
+            Some(name) => {
+                let what = format!("--stacks {name}: the object has no such map of stacks");
+                return Err(Failure::usage(what).with_hint(match maps.is_empty() {
+                    true => "it has none at all (BPF_MAP_TYPE_STACK_TRACE)".into(),
+                    false => format!("it has {}", maps.join(", ")),
+                }));
+            }
+            None => match maps.as_slice() {
+                [one] => one,
+                _ => return Ok(None),
+            },
+        };
+        let ids = |side: &Side, alone: bool| match side {
+            Side::Typed(plan) => ids(plan, alone),
+            _ => Vec::new(),
+        };
+        let key = ids(&source.key, given.is_some());
+        let value = ids(&source.value, false);
+        let none = key.is_empty() && value.is_empty();
+        Ok((!none).then(|| Stacks {
+            map: map.into(),
+            key,
+            value,
+            read: BTreeMap::new(),
+            names: Resolved::default(),
+            told: false,
+        }))
+    }
+
+    /// Reads the stacks of these rows, and the names of what is in them.
+    pub fn read(
+        &mut self,
+        source: &Source,
+        rows: &[Row],
+        loaded: &Loaded<'_>,
+    ) -> Result<(), Failure> {
+        self.read.clear();
+        let Some(map) = loaded.map(&self.map) else {
+            return Ok(());
+        };
+        let wanted = rows.iter().flat_map(|row| self.ids(source, row));
+        let wanted: Vec<u32> = wanted.map(|(_, id)| id).collect();
+        for id in wanted {
+            if !self.read.contains_key(&id)
+                && let Some(stack) = stack(map, id)?
+            {
+                self.read.insert(id, stack);
+            }
+        }
+        let addresses = self.read.values().flatten().copied();
+        match Resolved::read(KALLSYMS, addresses) {
+            Ok(names) => self.names = names,
+            Err(errno) => self.tell(format_args!(
+                "btfly: {KALLSYMS}: {errno}; stacks are in hex\n"
+            )),
+        }
+        if self.names.are_hidden() && !self.read.is_empty() {
+            self.tell(format_args!(
+                "btfly: the kernel hides its symbols (kernel.kptr_restrict): stacks are in hex\n"
+            ));
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, text: std::fmt::Arguments<'_>) {
+        if !std::mem::replace(&mut self.told, true) {
+            say(text);
+        }
+    }
+
+    /// Appends the stacks of a row, a function on each line.
+    pub fn show(&self, source: &Source, row: &Row, out: &mut Vec<u8>) {
+        let ids: Vec<(&str, u32)> = self.ids(source, row).collect();
+        let several = ids.len() > 1;
+        for (field, id) in ids {
+            if several {
+                out.extend_from_slice(b"  ");
+                plain(field, out);
+                out.extend_from_slice(b":\n");
+            }
+            let Some(stack) = self.read.get(&id) else {
+                out.extend_from_slice(match is_error(id) {
+                    true => b"    (no stack)\n",
+                    false => b"    (not in the map any more)\n",
+                });
+                continue;
+            };
+            for address in stack {
+                out.extend_from_slice(b"    ");
+                self.push(*address, out);
+                if let Some(place) = self.names.get(*address) {
+                    out.extend_from_slice(b"+0x");
+                    push_hex(place.offset, out);
+                    if !place.module.is_empty() {
+                        out.extend_from_slice(b" [");
+                        plain(place.module, out);
+                        out.push(b']');
+                    }
+                }
+                out.push(b'\n');
+            }
+        }
+    }
+
+    /// Appends a row as a folded stack: `owner;outermost;…;innermost count`. The part of the process comes
+    /// before that of the kernel.
+    pub fn fold(&self, source: &Source, row: &Row, count: u64, out: &mut Vec<u8>) {
+        let mut frames: Vec<Vec<u8>> = owner(source, row).into_iter().collect();
+        let stacks = self
+            .ids(source, row)
+            .filter_map(|(_, id)| self.read.get(&id));
+        let mut stacks: Vec<&Vec<u64>> = stacks.collect();
+        stacks.sort_by_key(|stack| stack.first().is_some_and(|a| is_kernel(*a)));
+        for stack in stacks {
+            for address in stack.iter().rev() {
+                let mut frame = Vec::new();
+                self.push(*address, &mut frame);
+                frames.push(frame);
+            }
+        }
+        if frames.is_empty() {
+            frames.push(b"(no stack)".to_vec());
+        }
+        for (index, frame) in frames.iter().enumerate() {
+            if index > 0 {
+                out.push(b';');
+            }
+            // What ends a frame and what ends the stack can't be in a name.
+            out.extend(frame.iter().map(|b| match b {
+                b';' | b' ' => b'_',
+                other => *other,
+            }));
+        }
+        out.push(b' ');
+        push_unsigned(count, out);
+        out.push(b'\n');
+    }
+
+    fn push(&self, address: u64, out: &mut Vec<u8>) {
+        match self.names.get(address) {
+            Some(place) => plain(place.name, out),
+            None => {
+                out.extend_from_slice(b"0x");
+                push_hex(address, out);
+            }
+        }
+    }
+
+    fn ids<'s>(&'s self, source: &'s Source, row: &'s Row) -> impl Iterator<Item = (&'s str, u32)> {
+        let key = self.key.iter().map(|name| (name, &source.key, &row.key));
+        let value = self
+            .value
+            .iter()
+            .map(|name| (name, &source.value, &row.value));
+        key.chain(value).filter_map(|(name, side, bytes)| {
+            let Side::Typed(plan) = side else {
+                return None;
+            };
+            let number = plan.field(name)?.number(bytes)?;
+            Some((name.as_str(), number as u32))
+        })
+    }
+}
+
+/// What a helper gave instead of an id: a negative number.
+fn is_error(id: u32) -> bool {
+    id.cast_signed() < 0
+}
+
+/// Fields that are stack ids. `alone`: a value without fields is one, too.
+fn ids(plan: &Plan, alone: bool) -> Vec<String> {
+    if !plan.has_fields() {
+        let one = plan
+            .fields()
+            .next()
+            .filter(|field| alone && field.is_number());
+        return one.map(|field| field.name.into()).into_iter().collect();
+    }
+    let is_id = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        name.split_once("stack")
+            .is_some_and(|(_, rest)| rest.contains("id"))
+    };
+    let found = plan.fields().filter(|f| is_id(f.name) && f.is_number());
+    found.map(|field| field.name.into()).collect()
+}
+
+fn stack(map: &LoadedMap, id: u32) -> Result<Option<Vec<u64>>, Failure> {
+    if is_error(id) {
+        return Ok(None);
+    }
+    let value = map.entry(&id.to_ne_bytes());
+    let value = value.map_err(|e| Failure::other(e.to_string()))?;
+    let addresses = |value: Vec<u8>| {
+        let numbers = value.chunks_exact(8).map(|bytes| {
+            let mut number = [0; 8];
+            number.copy_from_slice(bytes);
+            u64::from_ne_bytes(number)
+        });
+        numbers.take_while(|address| *address != 0).collect()
+    };
+    Ok(value.map(addresses))
+}
+
+/// The command or the like that a row is about.
+fn owner(source: &Source, row: &Row) -> Option<Vec<u8>> {
+    let sides = [(&source.key, &row.key), (&source.value, &row.value)];
+    sides.into_iter().find_map(|(side, bytes)| {
+        let Side::Typed(plan) = side else {
+            return None;
+        };
+        let field = plan.fields().find(|field| OWNERS.contains(&field.name))?;
+        let mut out = Vec::new();
+        text(plan, &field, bytes, &mut out);
+        Some(out)
+    })
+}
