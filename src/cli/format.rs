@@ -130,7 +130,7 @@ impl<'v> Formatted<'v> {
 }
 
 /// Begins an object with its time.
-fn begin(clock: &mut WallClock, wall_ns: i64, out: &mut Vec<u8>) {
+pub(super) fn begin(clock: &mut WallClock, wall_ns: i64, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"time\":\"");
     clock.push(wall_ns, out);
     out.push(b'"');

@@ -31,10 +31,10 @@ mod output;
 mod output_options;
 mod run;
 mod session;
-#[cfg_attr(not(feature = "full"), path = "sink_small.rs")]
-mod sink;
 #[cfg(feature = "full")]
 mod show;
+#[cfg_attr(not(feature = "full"), path = "sink_small.rs")]
+mod sink;
 #[cfg(feature = "full")]
 mod ticker;
 mod tool;

@@ -73,7 +73,7 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
         super::maps::Maps::new(&object, first_path, &run.map, &run.resize, pin_path)?
     };
     #[cfg(feature = "full")]
-    let mut shows = super::show::Shows::new(&object, &shows)?;
+    let mut shows = super::show::Shows::new(&object, &shows, output.format)?;
     let mut events = Events::new(&object, &run.event)?;
     let prepare = |loaded: &Loaded<'_>| loading::fill(loaded, &puts, &entries);
     let choose = |program: &Program<'_>| loading::is_chosen(&run.prog, program);

@@ -159,8 +159,12 @@ pub fn run(
         if left == Some(Duration::ZERO) {
             break;
         }
+        // Nothing is counted as shown that would be dropped: the moment comes when the reader has the last.
         #[cfg(feature = "full")]
-        let left = clock.wait(left);
+        let left = match sink.is_behind() {
+            true => left,
+            false => clock.wait(left),
+        };
         let ready = sink.wait(&poller, left)?;
         written = drain(&mut rings, &loaded, view, &mut out, &mut sink, patience)?;
         if cpus_seen.elapsed() >= CPUS_EVERY {
@@ -170,6 +174,7 @@ pub fn run(
         #[cfg(feature = "full")]
         if let Some(ticker) = &mut ticker
             && written == Written::All
+            && !sink.is_behind()
             && clock.is_due()
         {
             ticker.tick(&loaded, &kernel.features, Moment::Running, &mut out)?;
@@ -197,7 +202,7 @@ pub fn run(
             // A program that was running as it was detached ends within a grace period.
             btfly::sys::process::wait_for_readers();
             ticker.tick(&loaded, &kernel.features, Moment::End, &mut out)?;
-            written = sink.write_all(&out, patience)?;
+            written = write_last(&mut sink, &out, &signals)?;
         }
     }
     report_losses(&mut rings, &loaded);
@@ -205,6 +210,29 @@ pub fn run(
         Written::Closed => Ok(()),
         _ => sink.finish(Instant::now() + LAST_MOMENT),
     }
+}
+
+/// Writes all of a text that may be long. Its reader has a moment for each piece, so that one who goes on
+/// reading gets it all, and one who has stopped is not waited for.
+#[cfg(feature = "full")]
+fn write_last(sink: &mut Sink, text: &[u8], signals: &StopSignals) -> Result<Written, Failure> {
+    let (mut written, mut stopped) = (Written::All, false);
+    for piece in text.chunks(FLUSH) {
+        let patience = Patience {
+            signals: Some(signals),
+            end: Some(Instant::now() + LAST_MOMENT),
+        };
+        written = match stopped {
+            false => sink.write_all(piece, patience)?,
+            // Counted as dropped, if it does not go with what waits already.
+            true => sink.write(piece, patience)?,
+        };
+        stopped |= written != Written::All;
+        if written == Written::Closed {
+            break;
+        }
+    }
+    Ok(written)
 }
 
 /// Loads what the plan chooses, and says what `-v` is to hear.

@@ -84,6 +84,11 @@ impl Sink {
         !matches!(self.to, Target::Output)
     }
 
+    /// Whether the reader has not taken all that it was given.
+    pub fn is_behind(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// Writes what stands at the top, of each file if there will be several.
     pub fn header(&mut self, bytes: &[u8], patience: Patience<'_>) -> Result<Written, Failure> {
         if let Target::File(file) = &mut self.to {

@@ -62,6 +62,15 @@ pub fn histogram(slots: &[u64], scale: Scale, unit: &str, out: &mut Vec<u8>) {
     }
 }
 
+/// The first and the last number of a slot.
+#[must_use]
+pub fn range_of(slot: usize, scale: Scale) -> (u64, u64) {
+    match scale {
+        Scale::Log2 => range(slot),
+        Scale::Linear => (slot as u64, slot as u64),
+    }
+}
+
 fn range(slot: usize) -> (u64, u64) {
     match slot {
         0 => (0, 1),

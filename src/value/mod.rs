@@ -47,9 +47,9 @@ pub use escape::{escape_csv, escape_quoted};
 #[cfg(feature = "full")]
 pub use fields::{Cells, ENVELOPE, Fields};
 #[cfg(feature = "full")]
-pub use number::read_number;
+pub use histogram::{Scale, histogram, range_of, slot_of};
 #[cfg(feature = "full")]
-pub use histogram::{Scale, histogram, slot_of};
+pub use number::read_number;
 pub use number::{push_hex, push_signed, push_unsigned, push_wide};
 pub use plan::Plan;
 #[cfg(feature = "full")]

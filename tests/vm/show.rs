@@ -221,7 +221,7 @@ fn a_large_map_is_shown_while_it_changes() {
             "--resize",
             "counts=100000",
             "--interval",
-            "1s",
+            "5s",
             without,
         ]);
         watch.attached();
@@ -422,6 +422,7 @@ fn what_can_not_be_shown_is_refused_in_one_error() {
             &["--stacks counts", "it has stacks"],
         ),
         (&["--interval", "1"], &["--interval needs"]),
+        (&["--show", "counts", "--csv"], &["--json", "--csv"]),
         (
             &["--show", "counts", "--interval", "soon"],
             &["--interval", "soon"],
@@ -436,4 +437,37 @@ fn what_can_not_be_shown_is_refused_in_one_error() {
     let words = &["--show ring", "type ringbuf has no entries"];
     Watch::spawn(command).end().failed(USAGE, words);
     before.is_restored();
+}
+
+#[test]
+fn entries_histograms_and_stacks_are_objects_in_json() {
+    on_board!();
+    let lines = shown(&["--json", "--show", "by_cpu", "--show", "bytes"], &[1, 9]);
+    let ends = |line: &str, end: &str| {
+        let begins = line.starts_with("{\"time\":\"");
+        assert!(
+            begins && line.ends_with(end),
+            "{line} does not end in {end}"
+        );
+    };
+    let by_cpu = r#","map":"by_cpu","key":1,"value":{"calls":2,"sum_ns":10}}"#;
+    ends(&lines[0], by_cpu);
+    ends(
+        &lines[1],
+        r#","map":"bytes","key":"0x01000000","value":"0xab0000000000"}"#,
+    );
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+    let lines = shown(&["--json", "--hist", "slotted:n"], &[2, 4, 4, 1]);
+    let even = r#""of":"parity = 0","unit":"n","histogram":[[2,3,1],[4,7,2]]}"#;
+    ends(&lines[0], even);
+    ends(
+        &lines[1],
+        r#""of":"parity = 1","unit":"n","histogram":[[0,1,1]]}"#,
+    );
+    let lines = shown(&["--json", "--show", "calls"], &[1]);
+    assert!(
+        lines[0].contains(r#""stacks":{"kern_stack_id":[""#),
+        "{lines:#?}"
+    );
+    assert!(lines[0].contains(r#""el0_svc+0x"#), "{lines:#?}");
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use btfly::object::{MapKind, Object};
-use btfly::value::{Field, Plan, Scale, histogram, slot_of};
+use btfly::value::{Field, Plan, Scale, WallClock, histogram, slot_of};
 
 use super::super::Failure;
 use super::options::ShowOptions;
@@ -62,7 +62,30 @@ impl Histogram {
         Ok((source, Histogram { way, scale, unit }))
     }
 
+    /// Draws them, each under what tells it from others.
     pub fn show(&self, source: &Source, rows: &[Row], out: &mut Vec<u8>) {
+        for (index, (title, slots)) in self.gather(source, rows).into_iter().enumerate() {
+            if index > 0 {
+                out.push(b'\n');
+            }
+            if !title.is_empty() {
+                out.extend_from_slice(&title);
+                out.push(b'\n');
+            }
+            histogram(&slots, self.scale, &self.unit, out);
+        }
+    }
+
+    /// The same as JSON.
+    pub fn json(&self, clock: &mut WallClock, source: &Source, rows: &[Row], out: &mut Vec<u8>) {
+        for (title, slots) in self.gather(source, rows) {
+            let drawn = (slots.as_slice(), self.scale, self.unit.as_str());
+            super::json::histogram(clock, source, &title, drawn, out);
+        }
+    }
+
+    /// What tells each histogram from others, and its slots; those without a count are left out.
+    fn gather(&self, source: &Source, rows: &[Row]) -> Vec<(Vec<u8>, Vec<u64>)> {
         // By what stands above each.
         let mut drawn: BTreeMap<Vec<u8>, (Vec<u8>, Vec<u64>)> = BTreeMap::new();
         let mut add = |order: Vec<u8>, title: Vec<u8>, slots: &[u64]| {
@@ -117,22 +140,15 @@ impl Histogram {
                 }
             }
         }
-        let one = drawn.len() == 1;
-        let filled = drawn
-            .into_values()
-            .filter(|(_, slots)| slots.iter().any(|s| *s > 0));
-        for (index, (title, slots)) in filled.enumerate() {
-            if index > 0 {
-                out.push(b'\n');
-            }
-            // The one entry of a map that does not tell keys apart.
-            let untold = title.is_empty() || one && is_nothing(rows);
-            if !untold {
-                out.extend_from_slice(&title);
-                out.push(b'\n');
-            }
-            histogram(&slots, self.scale, &self.unit, out);
+        let mut drawn: Vec<(Vec<u8>, Vec<u64>)> = drawn.into_values().collect();
+        // The one entry of a map that does not tell keys apart.
+        if let [(title, _)] = drawn.as_mut_slice()
+            && is_nothing(rows)
+        {
+            title.clear();
         }
+        drawn.retain(|(_, slots)| slots.iter().any(|count| *count > 0));
+        drawn
     }
 }
 

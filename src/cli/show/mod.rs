@@ -1,6 +1,7 @@
 //! `--show` and `--hist`: maps and variables, while programs run and when they have ended.
 
 mod histogram;
+mod json;
 mod options;
 mod source;
 mod stacks;
@@ -14,7 +15,10 @@ use btfly::load::Loaded;
 use btfly::object::Object;
 use btfly::sys::{Features, stdio};
 
+use btfly::value::WallClock;
+
 use super::Failure;
+use super::format::Format;
 use super::ticker::{Moment, Ticker};
 use histogram::Histogram;
 use source::Source;
@@ -35,6 +39,8 @@ pub struct Shows {
     screen: bool,
     /// Whether something was shown before.
     begun: bool,
+    json: bool,
+    clock: WallClock,
 }
 
 enum How {
@@ -44,10 +50,19 @@ enum How {
 
 impl Shows {
     /// Finds what is to be shown in the object. `None`: nothing.
-    pub fn new(object: &Object<'_>, options: &ShowOptions<'_>) -> Result<Option<Shows>, Failure> {
+    pub fn new(
+        object: &Object<'_>,
+        options: &ShowOptions<'_>,
+        format: Format,
+    ) -> Result<Option<Shows>, Failure> {
         if options.is_empty() {
             return Ok(None);
         }
+        if format == Format::Csv || (options.folded && format == Format::Json) {
+            let what = "maps are shown as tables or by --json, and stacks by --folded";
+            return Err(Failure::usage(what).with_hint("leave --csv away, or --show and --hist"));
+        }
+        let json = format == Format::Json;
         let mut items = Vec::new();
         for name in &options.shows {
             let source = Source::find(object, "--show", name, options.clear)?;
@@ -63,8 +78,10 @@ impl Shows {
         Ok(Some(Shows {
             items,
             every,
-            screen: options.top.is_some() && stdio::is_terminal(stdio::output()),
+            screen: options.top.is_some() && !json && stdio::is_terminal(stdio::output()),
             begun: false,
+            json,
+            clock: WallClock::default(),
         }))
     }
 }
@@ -86,6 +103,17 @@ impl Ticker for Shows {
         }
         let several = self.items.len() > 1;
         for (source, how) in &mut self.items {
+            let mut rows = source.rows(loaded, features)?;
+            if let How::Table(table) = how {
+                table.choose(source, &mut rows, loaded)?;
+            }
+            if self.json {
+                match how {
+                    How::Table(table) => table.json(&mut self.clock, source, &rows, out),
+                    How::Histogram(drawn) => drawn.json(&mut self.clock, source, &rows, out),
+                }
+                continue;
+            }
             if std::mem::replace(&mut self.begun, true) && !self.screen {
                 out.push(b'\n');
             }
@@ -93,9 +121,8 @@ impl Ticker for Shows {
                 btfly::value::escape(source.name.as_bytes(), out);
                 out.extend_from_slice(b":\n");
             }
-            let rows = source.rows(loaded, features)?;
             match how {
-                How::Table(table) => table.show(source, rows, loaded, out)?,
+                How::Table(table) => table.show(source, &rows, out),
                 How::Histogram(histogram) => histogram.show(source, &rows, out),
             }
         }

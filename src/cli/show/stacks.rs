@@ -6,7 +6,7 @@ use btfly::load::{Loaded, LoadedMap};
 use btfly::object::{MapSpec, Object};
 use btfly::sys::abi::BPF_MAP_TYPE_STACK_TRACE;
 use btfly::target::{KALLSYMS, Resolved, is_kernel};
-use btfly::value::{Plan, push_hex, push_unsigned};
+use btfly::value::{Plan, escape_json, push_hex, push_unsigned};
 
 use super::super::Failure;
 use super::super::output::say;
@@ -134,19 +134,38 @@ impl Stacks {
             };
             for address in stack {
                 out.extend_from_slice(b"    ");
-                self.push(*address, out);
-                if let Some(place) = self.names.get(*address) {
-                    out.extend_from_slice(b"+0x");
-                    push_hex(place.offset, out);
-                    if !place.module.is_empty() {
-                        out.extend_from_slice(b" [");
-                        plain(place.module, out);
-                        out.push(b']');
-                    }
-                }
+                self.push_place(*address, out);
                 out.push(b'\n');
             }
         }
+    }
+
+    /// Appends `,"stacks":{"FIELD":["function+0x10",…],…}`, the innermost function first; `null` for a stack
+    /// that is not there.
+    pub fn json(&self, source: &Source, row: &Row, out: &mut Vec<u8>) {
+        out.extend_from_slice(b",\"stacks\":{");
+        for (index, (field, id)) in self.ids(source, row).enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            out.push(b'"');
+            escape_json(field.as_bytes(), out);
+            out.extend_from_slice(b"\":");
+            let Some(stack) = self.read.get(&id) else {
+                out.extend_from_slice(b"null");
+                continue;
+            };
+            out.push(b'[');
+            for (index, address) in stack.iter().enumerate() {
+                out.extend_from_slice(if index > 0 { b",\"" } else { b"\"" });
+                let mut frame = Vec::new();
+                self.push_place(*address, &mut frame);
+                escape_json(&frame, out);
+                out.push(b'"');
+            }
+            out.push(b']');
+        }
+        out.push(b'}');
     }
 
     /// Appends a row as a folded stack: `owner;outermost;…;innermost count`. The part of the process comes
@@ -181,6 +200,20 @@ impl Stacks {
         out.push(b' ');
         push_unsigned(count, out);
         out.push(b'\n');
+    }
+
+    /// A function with the bytes from its start, and its module.
+    fn push_place(&self, address: u64, out: &mut Vec<u8>) {
+        self.push(address, out);
+        if let Some(place) = self.names.get(address) {
+            out.extend_from_slice(b"+0x");
+            push_hex(place.offset, out);
+            if !place.module.is_empty() {
+                out.extend_from_slice(b" [");
+                plain(place.module, out);
+                out.push(b']');
+            }
+        }
     }
 
     fn push(&self, address: u64, out: &mut Vec<u8>) {

@@ -3,9 +3,10 @@
 use std::cmp::Reverse;
 
 use btfly::load::Loaded;
-use btfly::value::{Plan, column, escape, push_hex};
+use btfly::value::{Plan, WallClock, column, escape, push_hex};
 
 use super::super::Failure;
+use super::json;
 use super::options::ShowOptions;
 use super::source::{Row, Side, Source};
 use super::stacks::Stacks;
@@ -56,12 +57,12 @@ impl Table {
         })
     }
 
-    pub fn show(
+    /// Puts rows in order, and reads the stacks that they name.
+    pub fn choose(
         &mut self,
         source: &Source,
-        mut rows: Vec<Row>,
+        rows: &mut Vec<Row>,
         loaded: &Loaded<'_>,
-        out: &mut Vec<u8>,
     ) -> Result<(), Failure> {
         match &self.by {
             Some(by) => {
@@ -70,26 +71,38 @@ impl Table {
             None => rows.sort_by_cached_key(|row| order(source, row)),
         }
         rows.truncate(self.top.unwrap_or(usize::MAX));
-        if let Some(stacks) = &mut self.stacks {
-            stacks.read(source, &rows, loaded)?;
+        match &mut self.stacks {
+            Some(stacks) => stacks.read(source, rows, loaded),
+            None => Ok(()),
         }
+    }
+
+    /// Appends each row as JSON.
+    pub fn json(&self, clock: &mut WallClock, source: &Source, rows: &[Row], out: &mut Vec<u8>) {
+        for row in rows {
+            json::entry(clock, source, row, self.stacks.as_ref(), out);
+        }
+    }
+
+    /// Appends the rows under their header, or as folded stacks.
+    pub fn show(&self, source: &Source, rows: &[Row], out: &mut Vec<u8>) {
         if self.folded {
             if let (Some(stacks), Some(by)) = (&self.stacks, &self.by) {
-                for row in &rows {
+                for row in rows {
                     stacks.fold(source, row, by.number(source, row), out);
                 }
             }
-            return Ok(());
+            return;
         }
         if source.is_single()
             && let Side::Typed(plan) = &source.value
             && plan.has_fields()
         {
-            for row in &rows {
+            for row in rows {
                 plan.tree(&row.value, out);
                 out.push(b'\n');
             }
-            return Ok(());
+            return;
         }
         let by_cpu = rows.iter().any(|row| row.cpu.is_some());
         header(&source.key, "KEY", out);
@@ -98,7 +111,7 @@ impl Table {
         }
         header(&source.value, "VALUE", out);
         end_line(out);
-        for row in &rows {
+        for row in rows {
             cells(&source.key, &row.key, out);
             if let Some(cpu) = row.cpu {
                 column(cpu.to_string().as_bytes(), CPU_WIDTH, out);
@@ -109,7 +122,6 @@ impl Table {
                 stacks.show(source, row, out);
             }
         }
-        Ok(())
     }
 }
 
