@@ -32,7 +32,7 @@ struct {
 
 struct sums {
 	__u64 calls;
-	__u64 sum_ns;
+	__u64 sum;
 };
 
 struct {
@@ -181,7 +181,7 @@ int count(struct raw_args *ctx)
 	}
 	if (of_cpu) {
 		of_cpu->calls++;
-		of_cpu->sum_ns += x;
+		of_cpu->sum += x;
 	}
 
 	key = 1;

@@ -2,6 +2,7 @@
 //! since an earlier look is their difference.
 
 use super::columns::{Field, raw};
+use super::meaning::Meaning;
 use super::number::{mask, read};
 use super::plan::{Node, Plan, Scalar, Shape};
 
@@ -116,9 +117,9 @@ impl Plan {
             return None;
         };
         let element = self.element(element);
-        let Shape::Scalar(Scalar::Unsigned | Scalar::Signed) = element.shape else {
+        if !matches!(element.shape, Shape::Scalar(scalar) if is_whole(scalar)) {
             return None;
-        };
+        }
         let bytes = field.bytes(record)?;
         let size = element.size as usize;
         let number = |index: u32| read(bytes, (index as usize).checked_mul(size)?, size);
@@ -216,7 +217,7 @@ impl Counters {
             return;
         }
         match node.shape {
-            Shape::Scalar(Scalar::Unsigned | Scalar::Signed) if counts(name) => {
+            Shape::Scalar(scalar) if is_whole(scalar) && counts(name) => {
                 self.runs.push(Run {
                     at,
                     size: node.size as usize,
@@ -227,7 +228,7 @@ impl Counters {
                 let element = plan.element(element);
                 let (size, len) = (element.size as usize, len as usize);
                 match element.shape {
-                    Shape::Scalar(Scalar::Unsigned | Scalar::Signed) if counts(name) => {
+                    Shape::Scalar(scalar) if is_whole(scalar) && counts(name) => {
                         self.runs.push(Run { at, size, len });
                     }
                     _ => {
@@ -247,6 +248,14 @@ impl Counters {
             _ => self.whole = false,
         }
     }
+}
+
+/// Whether a number is a whole one, or a time that some took.
+fn is_whole(scalar: Scalar) -> bool {
+    matches!(
+        scalar,
+        Scalar::Unsigned | Scalar::Signed | Scalar::Meant(Meaning::Time)
+    )
 }
 
 /// Whether a number of this name counts something.
@@ -306,7 +315,11 @@ mod tests {
         let (word, long) = (b.int("u32", 4, false), b.int("u64", 8, false));
         let slots = b.array(word, 3);
         let comm = b.char_array(4);
-        let members = [("total", long, 0), ("slots", slots, 8), ("comm", comm, 20)];
+        let members = [
+            ("total_ns", long, 0),
+            ("slots", slots, 8),
+            ("comm", comm, 20),
+        ];
         let id = b.structure("hist", 24, &members);
         let plan = plan(&b, id);
         let counters = plan.counters();

@@ -70,8 +70,8 @@ fn values_of_cpus_are_added_up_or_told_apart() {
     on_board!();
     let lines = shown(&["--show", "by_cpu"], &[1, 9, 3]);
     let table = Table::new(&lines[0]);
-    assert_eq!(table.names(), ["KEY", "CALLS", "SUM_NS"]);
-    let row = |line: &str| ["KEY", "CALLS", "SUM_NS"].map(|name| table.number(line, name));
+    assert_eq!(table.names(), ["KEY", "CALLS", "SUM"]);
+    let row = |line: &str| ["KEY", "CALLS", "SUM"].map(|name| table.number(line, name));
     assert_eq!(row(&lines[1]), [1, 2, 10], "{lines:#?}");
     assert_eq!(row(&lines[2]), [3, 1, 3], "{lines:#?}");
     // A name can't be added up. Values that are all zero are not shown.
@@ -271,7 +271,7 @@ fn the_largest_are_shown_first_and_no_more_than_asked() {
         "--top",
         "2",
         "--by",
-        "sum_ns",
+        "sum",
         "--interval",
         "60",
     ];
@@ -403,14 +403,14 @@ fn what_can_not_be_shown_is_refused_in_one_error() {
             &["no field nothing", "slots, comm"],
         ),
         (&["--hist", "hists.comm"], &["comm is no number"]),
-        (&["--hist", "by_cpu"], &["--hist by_cpu", "calls, sum_ns"]),
+        (&["--hist", "by_cpu"], &["--hist by_cpu", "calls, sum"]),
         (
             &["--show", "bytes", "--clear", "--interval", "1"],
             &["bytes", "--clear", "can't be removed"],
         ),
         (
             &["--show", "by_cpu", "--top", "3", "--by", "nothing"],
-            &["--by nothing", "calls, sum_ns"],
+            &["--by nothing", "calls, sum"],
         ),
         (
             &["--show", "texts", "--top", "3"],
@@ -450,7 +450,7 @@ fn entries_histograms_and_stacks_are_objects_in_json() {
             "{line} does not end in {end}"
         );
     };
-    let by_cpu = r#","map":"by_cpu","key":1,"value":{"calls":2,"sum_ns":10}}"#;
+    let by_cpu = r#","map":"by_cpu","key":1,"value":{"calls":2,"sum":10}}"#;
     ends(&lines[0], by_cpu);
     ends(
         &lines[1],
