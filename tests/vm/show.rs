@@ -286,7 +286,7 @@ fn the_largest_are_shown_first_and_no_more_than_asked() {
 }
 
 /// The numbers that are told in histograms, from the first of the range on.
-fn drawn(lines: &[String]) -> Vec<(u64, u64)> {
+pub fn drawn(lines: &[String]) -> Vec<(u64, u64)> {
     let row = |line: &String| {
         let (range, rest) = line.split_once(" : ")?;
         let low = range.split("->").next()?.trim().parse().ok()?;
