@@ -98,6 +98,19 @@ struct {
 	__type(value, __u64);
 } calls SEC(".maps");
 
+/* From where in the kernel. */
+struct place {
+	void *function;
+	__u64 calls;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct place);
+} places SEC(".maps");
+
 /* Nothing that counts. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -153,6 +166,7 @@ int count(struct raw_args *ctx)
 	struct slot_key slot_key = {};
 	__u64 option = 0, x = 0;
 	struct call call = {};
+	struct place place = {};
 	struct named *named_one;
 	char text[16] = "";
 	char six[6] = {};
@@ -210,6 +224,11 @@ int count(struct raw_args *ctx)
 	call.kern_stack_id = bpf_get_stackid(ctx, &stacks, 0);
 	bpf_get_current_comm(call.comm, sizeof(call.comm));
 	add(&calls, &call);
+
+	place.calls = 1;
+	bpf_get_stack(ctx, &place.function, sizeof(place.function), 0);
+	key = 0;
+	bpf_map_update_elem(&places, &key, &place, BPF_ANY);
 
 	key = x & 7;
 	bpf_get_current_comm(text, sizeof(text));

@@ -53,7 +53,7 @@ impl Common {
             };
             match name {
                 "-v" | "--verbose" => common.verbose = true,
-                "--duration" => common.duration = Some(duration("--duration", &value()?)?),
+                "--duration" => common.duration = Some(duration(&value()?)?),
                 "--btf" => common.btf.push(value()?),
                 "--relocate" => common.relocate = relocate(&value()?)?,
                 "--without" => common.without.extend(value()?.split(',').map(Into::into)),
@@ -106,20 +106,23 @@ fn relocate(text: &str) -> Result<Relocate, Failure> {
     }
 }
 
-/// A time as people write it, for `option`.
-pub fn duration(option: &str, text: &str) -> Result<Duration, Failure> {
-    let bad = || {
+fn duration(text: &str) -> Result<Duration, Failure> {
+    time(text).ok_or_else(|| {
         Failure::usage(format!(
-            "{option}: '{text}' is no time, such as 10 or 500ms"
+            "--duration: '{text}' is no time, such as 10 or 500ms"
         ))
-    };
+    })
+}
+
+/// A time as people write it: seconds, or a number with `ms`, `s` or `m`.
+pub fn time(text: &str) -> Option<Duration> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let number: u64 = digits.parse().map_err(|_| bad())?;
+    let number: u64 = digits.parse().ok()?;
     match text.get(digits.len()..) {
-        Some("ms") => Ok(Duration::from_millis(number)),
-        Some("" | "s") => Ok(Duration::from_secs(number)),
-        Some("m") => Ok(Duration::from_secs(number.saturating_mul(60))),
-        _ => Err(bad()),
+        Some("ms") => Some(Duration::from_millis(number)),
+        Some("" | "s") => Some(Duration::from_secs(number)),
+        Some("m") => Some(Duration::from_secs(number.saturating_mul(60))),
+        _ => None,
     }
 }
 
@@ -174,7 +177,7 @@ mod tests {
             ("3h3", None),
             ("-1", None),
         ] {
-            let found = duration("--duration", text).ok().map(|d| d.as_millis());
+            let found = duration(text).ok().map(|d| d.as_millis());
             assert_eq!(found, expected, "{text}");
         }
     }

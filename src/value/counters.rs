@@ -271,6 +271,12 @@ pub(super) fn is_number(field: &Field<'_>) -> bool {
 }
 
 impl Field<'_> {
+    /// Whether it is a pointer.
+    #[must_use]
+    pub fn is_pointer(&self) -> bool {
+        matches!(self.node().shape, Shape::Scalar(Scalar::Pointer))
+    }
+
     /// Whether [`number`](Field::number) has a number of the field in a record that is long enough.
     #[must_use]
     pub fn is_number(&self) -> bool {

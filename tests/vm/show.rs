@@ -471,3 +471,26 @@ fn entries_histograms_and_stacks_are_objects_in_json() {
     );
     assert!(lines[0].contains(r#""el0_svc+0x"#), "{lines:#?}");
 }
+
+#[test]
+fn pointers_of_the_kernel_have_names() {
+    on_board!();
+    let lines = shown(&["--show", "places"], &[1]);
+    let table = Table::new(&lines[0]);
+    assert_eq!(table.names(), ["KEY", "FUNCTION", "CALLS"]);
+    assert!(
+        table.text(&lines[1], "FUNCTION").starts_with("0xffff"),
+        "{lines:#?}"
+    );
+    let named = lines[2].strip_prefix("    function: ");
+    assert!(
+        named.is_some_and(|name| !name.starts_with("0x") && name.contains("+0x")),
+        "{lines:#?}"
+    );
+    let lines = shown(&["--json", "--show", "places"], &[1]);
+    let symbol = lines[0].split_once(r#""symbols":{"function":""#);
+    assert!(
+        symbol.is_some_and(|(_, rest)| rest.contains("+0x")),
+        "{lines:#?}"
+    );
+}

@@ -4,16 +4,18 @@ use btfly::sys::kernel::{Clock, now_ns};
 use btfly::value::{Scale, WallClock, escape_json, push_hex, push_unsigned, range_of};
 
 use super::super::format;
+use super::names::Pointers;
 use super::source::{Row, Side, Source};
 use super::stacks::Stacks;
 
 /// Appends `{"time":…,"map":…,"key":…,"value":…}`: with the CPU where values are told apart by it, and
-/// with the functions of stacks.
+/// with the symbols of pointers and the functions of stacks.
 pub fn entry(
     clock: &mut WallClock,
     source: &Source,
     row: &Row,
     stacks: Option<&Stacks>,
+    pointers: Option<&Pointers>,
     out: &mut Vec<u8>,
 ) {
     begin(clock, source, out);
@@ -35,6 +37,9 @@ pub fn entry(
             out.extend_from_slice(b",\"cpu\":");
             push_unsigned(cpu as u64, out);
         }
+    }
+    if let Some(pointers) = pointers {
+        pointers.json(source, row, out);
     }
     if let Some(stacks) = stacks {
         stacks.json(source, row, out);

@@ -2,6 +2,7 @@
 
 mod histogram;
 mod json;
+mod names;
 mod options;
 mod source;
 mod stacks;

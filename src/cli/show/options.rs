@@ -124,7 +124,11 @@ impl<'p> ShowOptions<'p> {
 }
 
 fn interval(text: &str) -> Result<Duration, Failure> {
-    let time = common::duration("--interval", text)?;
+    let time = common::time(text).ok_or_else(|| {
+        Failure::usage(format!(
+            "--interval: '{text}' is no time, such as 10 or 500ms"
+        ))
+    })?;
     match time.is_zero() {
         true => Err(Failure::usage("--interval 0 would never rest")
             .with_hint("the shortest is --interval 1ms")),

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use btfly::load::{Loaded, LoadedMap};
 use btfly::object::{MapSpec, Object};
 use btfly::sys::abi::BPF_MAP_TYPE_STACK_TRACE;
-use btfly::target::{KALLSYMS, Resolved, is_kernel};
-use btfly::value::{Plan, escape_json, push_hex, push_unsigned};
+use btfly::target::is_kernel;
+use btfly::value::{Plan, escape_json, push_unsigned};
 
 use super::super::Failure;
-use super::super::output::say;
+use super::names::Names;
 use super::source::{Row, Side, Source};
 use super::table::{plain, text};
 
@@ -24,9 +24,7 @@ pub struct Stacks {
     value: Vec<String>,
     /// By id: addresses from the innermost function outwards.
     read: BTreeMap<u32, Vec<u64>>,
-    names: Resolved,
-    /// Whether it was said that names are hidden.
-    told: bool,
+    names: Names,
 }
 
 impl Stacks {
@@ -69,8 +67,7 @@ impl Stacks {
             key,
             value,
             read: BTreeMap::new(),
-            names: Resolved::default(),
-            told: false,
+            names: Names::default(),
         }))
     }
 
@@ -95,24 +92,8 @@ impl Stacks {
             }
         }
         let addresses = self.read.values().flatten().copied();
-        match Resolved::read(KALLSYMS, addresses) {
-            Ok(names) => self.names = names,
-            Err(errno) => self.tell(format_args!(
-                "btfly: {KALLSYMS}: {errno}; stacks are in hex\n"
-            )),
-        }
-        if self.names.are_hidden() && !self.read.is_empty() {
-            self.tell(format_args!(
-                "btfly: the kernel hides its symbols (kernel.kptr_restrict): stacks are in hex\n"
-            ));
-        }
+        self.names.read(addresses);
         Ok(())
-    }
-
-    fn tell(&mut self, text: std::fmt::Arguments<'_>) {
-        if !std::mem::replace(&mut self.told, true) {
-            say(text);
-        }
     }
 
     /// Appends the stacks of a row, a function on each line.
@@ -134,7 +115,7 @@ impl Stacks {
             };
             for address in stack {
                 out.extend_from_slice(b"    ");
-                self.push_place(*address, out);
+                self.names.place(*address, out);
                 out.push(b'\n');
             }
         }
@@ -157,11 +138,10 @@ impl Stacks {
             };
             out.push(b'[');
             for (index, address) in stack.iter().enumerate() {
-                out.extend_from_slice(if index > 0 { b",\"" } else { b"\"" });
-                let mut frame = Vec::new();
-                self.push_place(*address, &mut frame);
-                escape_json(&frame, out);
-                out.push(b'"');
+                if index > 0 {
+                    out.push(b',');
+                }
+                self.names.json(*address, out);
             }
             out.push(b']');
         }
@@ -180,7 +160,7 @@ impl Stacks {
         for stack in stacks {
             for address in stack.iter().rev() {
                 let mut frame = Vec::new();
-                self.push(*address, &mut frame);
+                self.names.name(*address, &mut frame);
                 frames.push(frame);
             }
         }
@@ -200,30 +180,6 @@ impl Stacks {
         out.push(b' ');
         push_unsigned(count, out);
         out.push(b'\n');
-    }
-
-    /// A function with the bytes from its start, and its module.
-    fn push_place(&self, address: u64, out: &mut Vec<u8>) {
-        self.push(address, out);
-        if let Some(place) = self.names.get(address) {
-            out.extend_from_slice(b"+0x");
-            push_hex(place.offset, out);
-            if !place.module.is_empty() {
-                out.extend_from_slice(b" [");
-                plain(place.module, out);
-                out.push(b']');
-            }
-        }
-    }
-
-    fn push(&self, address: u64, out: &mut Vec<u8>) {
-        match self.names.get(address) {
-            Some(place) => plain(place.name, out),
-            None => {
-                out.extend_from_slice(b"0x");
-                push_hex(address, out);
-            }
-        }
     }
 
     fn ids<'s>(&'s self, source: &'s Source, row: &'s Row) -> impl Iterator<Item = (&'s str, u32)> {

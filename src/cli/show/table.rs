@@ -7,6 +7,7 @@ use btfly::value::{Plan, WallClock, column, escape, push_hex};
 
 use super::super::Failure;
 use super::json;
+use super::names::Pointers;
 use super::options::ShowOptions;
 use super::source::{Row, Side, Source};
 use super::stacks::Stacks;
@@ -17,6 +18,7 @@ pub struct Table {
     by: Option<By>,
     folded: bool,
     stacks: Option<Stacks>,
+    pointers: Option<Pointers>,
 }
 
 /// A number that rows are put in order by.
@@ -54,6 +56,7 @@ impl Table {
             by,
             folded: options.folded,
             stacks,
+            pointers: Pointers::find(source),
         })
     }
 
@@ -71,6 +74,9 @@ impl Table {
             None => rows.sort_by_cached_key(|row| order(source, row)),
         }
         rows.truncate(self.top.unwrap_or(usize::MAX));
+        if let Some(pointers) = &mut self.pointers {
+            pointers.read(source, rows);
+        }
         match &mut self.stacks {
             Some(stacks) => stacks.read(source, rows, loaded),
             None => Ok(()),
@@ -80,7 +86,8 @@ impl Table {
     /// Appends each row as JSON.
     pub fn json(&self, clock: &mut WallClock, source: &Source, rows: &[Row], out: &mut Vec<u8>) {
         for row in rows {
-            json::entry(clock, source, row, self.stacks.as_ref(), out);
+            let (stacks, pointers) = (self.stacks.as_ref(), self.pointers.as_ref());
+            json::entry(clock, source, row, stacks, pointers, out);
         }
     }
 
@@ -118,6 +125,9 @@ impl Table {
             }
             cells(&source.value, &row.value, out);
             end_line(out);
+            if let Some(pointers) = &self.pointers {
+                pointers.show(source, row, out);
+            }
             if let Some(stacks) = &self.stacks {
                 stacks.show(source, row, out);
             }
