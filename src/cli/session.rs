@@ -202,7 +202,7 @@ pub fn run(
             // A program that was running as it was detached ends within a grace period.
             btfly::sys::process::wait_for_readers();
             ticker.tick(&loaded, &kernel.features, Moment::End, &mut out)?;
-            written = write_last(&mut sink, &out, &signals)?;
+            written = sink.write_patiently(&out, &signals, LAST_MOMENT)?;
         }
     }
     report_losses(&mut rings, &loaded);
@@ -210,29 +210,6 @@ pub fn run(
         Written::Closed => Ok(()),
         _ => sink.finish(Instant::now() + LAST_MOMENT),
     }
-}
-
-/// Writes all of a text that may be long. Its reader has a moment for each piece, so that one who goes on
-/// reading gets it all, and one who has stopped is not waited for.
-#[cfg(feature = "full")]
-fn write_last(sink: &mut Sink, text: &[u8], signals: &StopSignals) -> Result<Written, Failure> {
-    let (mut written, mut stopped) = (Written::All, false);
-    for piece in text.chunks(FLUSH) {
-        let patience = Patience {
-            signals: Some(signals),
-            end: Some(Instant::now() + LAST_MOMENT),
-        };
-        written = match stopped {
-            false => sink.write_all(piece, patience)?,
-            // Counted as dropped, if it does not go with what waits already.
-            true => sink.write(piece, patience)?,
-        };
-        stopped |= written != Written::All;
-        if written == Written::Closed {
-            break;
-        }
-    }
-    Ok(written)
 }
 
 /// Loads what the plan chooses, and says what `-v` is to hear.

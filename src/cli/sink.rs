@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use btfly::sys::poll::{Poller, Ready, Writable, wait_writable};
+use btfly::sys::signals::StopSignals;
 use btfly::sys::stdio;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
@@ -17,6 +18,8 @@ const MOST_WAITING: usize = 1 << 20;
 /// A pipe that has room takes this much at once (`PIPE_BUF`), a terminal at least this much.
 const PIPE: usize = 4096;
 const TERMINAL: usize = 256;
+/// Bytes of a long text that are taken at once.
+const LONG_PIECE: usize = 64 * 1024;
 /// How long the rings are left alone while a reader is waited for.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// How often it is told that lines are dropped.
@@ -121,6 +124,41 @@ impl Sink {
                 match wait_writable(fd, signals, patience.end) {
                     Ok(Writable::Yes) => {}
                     Ok(Writable::Stopped) => return Ok(Written::Stopped),
+                    Err(error) => return Err(self.failed(error)),
+                }
+            }
+        }
+        Ok(Written::All)
+    }
+
+    /// Writes a text that may be long. Its reader has a `moment` for each piece: one who goes on reading gets
+    /// it all, and for one who has stopped, what is left is dropped and counted.
+    pub fn write_patiently(
+        &mut self,
+        text: &[u8],
+        signals: &StopSignals,
+        moment: Duration,
+    ) -> Result<Written, Failure> {
+        let mut rest = text;
+        while let Some((piece, after)) = rest.split_at_checked(rest.len().min(LONG_PIECE))
+            && !piece.is_empty()
+        {
+            self.waiting.extend_from_slice(piece);
+            rest = after;
+            loop {
+                if self.pump()? == Written::Closed {
+                    return Ok(Written::Closed);
+                }
+                let Some(fd) = self.fd().filter(|_| !self.waiting.is_empty()) else {
+                    break;
+                };
+                let end = Instant::now().checked_add(moment);
+                match wait_writable(fd, Some(signals.as_fd()), end) {
+                    Ok(Writable::Yes) => {}
+                    Ok(Writable::Stopped) => {
+                        self.count(rest);
+                        return Ok(Written::Stopped);
+                    }
                     Err(error) => return Err(self.failed(error)),
                 }
             }
