@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * Maps that are looked at while they change: each prctl(OPTION, x) by the process `target` counts in all of them.
- * With FORGET set in x it removes x from `counts` instead.
+ * With FORGET set in x it removes x from `counts` instead; with FILL it puts a thousand numbers there, from x on.
  */
 #include "abi.h"
 
@@ -10,6 +10,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define OPTION 0x6274666c
 #define NR_PRCTL 167 /* asm-generic/unistd.h */
 #define FORGET 0x80000000ULL
+#define FILL 0x40000000ULL
+#define AT_ONCE 1000
 #define SLOTS 27
 #define BPF_MAP_TYPE_PERCPU_HASH 5
 #define BPF_MAP_TYPE_STACK_TRACE 7
@@ -164,13 +166,13 @@ int count(struct raw_args *ctx)
 	struct sums sums = {}, *of_cpu;
 	struct hist *hist, empty = {};
 	struct slot_key slot_key = {};
-	__u64 option = 0, x = 0;
+	__u64 option = 0, x = 0, one = 1;
 	struct call call = {};
 	struct place place = {};
 	struct named *named_one;
 	char text[16] = "";
 	char six[6] = {};
-	__u32 key, slot;
+	__u32 key, slot, i;
 
 	if (ctx->args[1] != NR_PRCTL || bpf_get_current_pid_tgid() >> 32 != target)
 		return 0;
@@ -181,6 +183,13 @@ int count(struct raw_args *ctx)
 	if (x & FORGET) {
 		key = x & ~FORGET;
 		bpf_map_delete_elem(&counts, &key);
+		return 0;
+	}
+	if (x & FILL) {
+		for (i = 0; i < AT_ONCE; i++) {
+			key = (x & ~FILL) + i;
+			bpf_map_update_elem(&counts, &key, &one, BPF_ANY);
+		}
 		return 0;
 	}
 	key = x;

@@ -14,8 +14,9 @@ use crate::watch::{Done, Watch, full};
 
 const USAGE: i32 = 1;
 
-/// Makes counts.bpf.o forget a number.
+/// Makes counts.bpf.o forget a number, or put a thousand into its map.
 const FORGET: u64 = 0x8000_0000;
+const FILL: u64 = 0x4000_0000;
 
 fn counts(options: &[&str]) -> Watch {
     let mut command = full();
@@ -219,9 +220,9 @@ fn a_large_map_is_shown_while_it_changes() {
         let large = ["--resize", "counts=100000", "--interval", "1s", without];
         let watch = counts(&[&["--hist", "counts.value:n"][..], &large].concat());
         watch.attached();
-        (0..MANY).for_each(prctl);
+        (0..MANY).step_by(1000).for_each(|from| prctl(from | FILL));
         // Every second key of some goes and comes back, while they are shown.
-        for key in (0..20_000).step_by(2) {
+        for key in (0..6000).step_by(2) {
             prctl(key | FORGET);
             prctl(key);
         }
@@ -242,7 +243,7 @@ fn a_long_table_at_the_end_comes_whole() {
     const MANY: u64 = 10_000;
     let watch = counts(&["--show", "counts", "--resize", "counts=10000"]);
     watch.attached();
-    (0..MANY).for_each(prctl);
+    (0..MANY).step_by(1000).for_each(|from| prctl(from | FILL));
     let done = watch.stop();
     let keys = sums(&done.stdout);
     assert_eq!(keys.len() as u64, MANY, "{:?}", done.stderr);
