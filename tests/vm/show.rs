@@ -360,17 +360,33 @@ fn stacks_are_told_by_names_of_functions() {
     assert_eq!(total.sum::<u64>(), 2, "{folded:#?}");
 }
 
+/// Hides the kernel's symbols from everybody, until it is dropped.
+struct Hidden(String);
+
+impl Hidden {
+    const SWITCH: &str = "/proc/sys/kernel/kptr_restrict";
+
+    fn new() -> Hidden {
+        let was = fs::read_to_string(Self::SWITCH).unwrap();
+        fs::write(Self::SWITCH, "2").unwrap();
+        Hidden(was)
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        let _ = fs::write(Self::SWITCH, &self.0);
+    }
+}
+
 #[test]
 fn names_that_are_hidden_are_said_to_be() {
     on_board!();
-    let switch = "/proc/sys/kernel/kptr_restrict";
-    let was = fs::read_to_string(switch).unwrap();
-    fs::write(switch, "2").unwrap();
+    let _hidden = Hidden::new();
     let watch = counts(&["--show", "calls"]);
     watch.attached();
     prctl(1);
     let done = watch.stop();
-    fs::write(switch, was).unwrap();
     assert!(done.stderr[1].contains("kptr_restrict"), "{done:#?}");
     assert!(
         done.stdout

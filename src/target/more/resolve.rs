@@ -105,7 +105,8 @@ impl Resolved {
     /// Takes a line of the table. A symbol is remembered at the first address that is not before it, if it is
     /// nearer than the one there.
     fn look(&mut self, line: &[u8]) {
-        let Some((symbol, _, name)) = kallsyms::parse(line) else {
+        // Of most lines nothing but the address is looked at.
+        let Some(symbol) = address(line) else {
             return;
         };
         self.shown |= symbol != 0;
@@ -116,6 +117,9 @@ impl Resolved {
         if symbol <= found.symbol || found.address - symbol >= LONGEST {
             return;
         }
+        let Some((_, _, name)) = kallsyms::parse(line) else {
+            return;
+        };
         found.symbol = symbol;
         found.name.clear();
         found.name.push_str(name);
@@ -140,6 +144,12 @@ impl Resolved {
             }
         }
     }
+}
+
+/// The address at the start of a line, which a 64-bit kernel writes with all its digits.
+fn address(line: &[u8]) -> Option<u64> {
+    let digits = core::str::from_utf8(line.get(..16)?).ok()?;
+    u64::from_str_radix(digits, 16).ok()
 }
 
 #[cfg(test)]
