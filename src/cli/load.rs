@@ -90,6 +90,7 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
         prepare: &prepare,
         maps,
         wishes: hooks.wishes().clone(),
+        reads_rings: false,
         ..session::Plan::default()
     };
     let loaded = session::load_object(&object, &common, &kernel, &plan)?;
@@ -209,6 +210,7 @@ fn try_each(
             choose: &choose,
             prepare,
             maps: maps.clone(),
+            reads_rings: false,
             ..session::Plan::default()
         };
         let loaded = session::load_object(object, common, kernel, &plan);

@@ -10,6 +10,8 @@ mod btf_files;
 mod check;
 mod common;
 #[cfg(feature = "full")]
+mod count;
+#[cfg(feature = "full")]
 mod doctor;
 mod events;
 mod failure;
@@ -22,6 +24,8 @@ mod loading;
 #[cfg(feature = "full")]
 mod log_file;
 #[cfg(feature = "full")]
+mod losses;
+#[cfg(feature = "full")]
 mod maps;
 mod objects;
 #[cfg(feature = "full")]
@@ -29,6 +33,10 @@ mod once;
 mod output;
 #[cfg(feature = "full")]
 mod output_options;
+#[cfg(feature = "full")]
+mod ring_options;
+#[cfg_attr(not(feature = "full"), path = "plain_rings.rs")]
+mod rings;
 mod run;
 mod session;
 #[cfg(feature = "full")]
@@ -167,13 +175,13 @@ fn parse<T: argh::FromArgs>(name: &str, args: &[&str]) -> Result<Option<T>, Fail
 }
 
 /// What argh does not know of the options of a command.
-fn more_help(name: &str) -> [&'static str; 2] {
+fn more_help(name: &str) -> [&'static str; 3] {
     match name {
         #[cfg(feature = "full")]
-        "run" => [attach_options::HELP, show::HELP],
+        "run" => [attach_options::HELP, show::HELP, ring_options::HELP],
         #[cfg(feature = "full")]
-        "load" => [attach_options::HELP, ""],
-        _ => [""; 2],
+        "load" => [attach_options::HELP, "", ""],
+        _ => [""; 3],
     }
 }
 

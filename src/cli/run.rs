@@ -43,6 +43,11 @@ struct Run {
     #[cfg(feature = "full")]
     #[argh(option, arg_name = "DIR")]
     pin_path: Option<String>,
+
+    /// print no events: how many came from each ring is said at the end
+    #[cfg(feature = "full")]
+    #[argh(switch)]
+    count_only: bool,
 }
 
 pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
@@ -53,6 +58,8 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
     let (args, output) = super::output_options::OutputOptions::take(&args, &[])?;
     #[cfg(feature = "full")]
     let (args, shows) = super::show::ShowOptions::take(&args)?;
+    #[cfg(feature = "full")]
+    let (args, rings) = super::ring_options::take(&args)?;
     let Some(run) = parse::<Run>("run", &args)? else {
         return Ok(());
     };
@@ -77,6 +84,15 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
     let mut events = Events::new(&object, &run.event)?;
     let prepare = |loaded: &Loaded<'_>| loading::fill(loaded, &puts, &entries);
     let choose = |program: &Program<'_>| loading::is_chosen(&run.prog, program);
+    #[cfg(feature = "full")]
+    let mut count = super::count::Count::new(&object);
+    #[cfg(feature = "full")]
+    let view: &mut dyn crate::tools::View = match run.count_only {
+        true => &mut count,
+        false => &mut events,
+    };
+    #[cfg(not(feature = "full"))]
+    let view = &mut events;
     session::run(
         &object,
         &common,
@@ -91,7 +107,11 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
             ticker: shows.as_mut().map(|shows| shows as _),
             #[cfg(feature = "full")]
             output,
+            #[cfg(feature = "full")]
+            rings,
+            #[cfg(feature = "full")]
+            reads_rings: true,
         },
-        &mut events,
+        view,
     )
 }

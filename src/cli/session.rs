@@ -1,15 +1,11 @@
 //! What every traced object goes through: load, open rings, attach, print until told to stop.
 
-use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use btfly::attach::Attacher;
 use btfly::load::{self, KeepLog, Loaded, Options};
 use btfly::object::{Object, Program};
 use btfly::relocate::RelocationReport;
-use btfly::ring::{BpfRing, PerfOptions, PerfRing, Record};
-use btfly::sys::abi::{BPF_MAP_TYPE_PERF_EVENT_ARRAY, BPF_MAP_TYPE_RINGBUF};
-use btfly::sys::poll::Poller;
 use btfly::sys::signals::StopSignals;
 use btfly::sys::stdio;
 use rustix::fd::AsFd;
@@ -17,22 +13,19 @@ use rustix::fd::AsFd;
 #[cfg(feature = "full")]
 use super::once;
 use super::output::{Patience, Written, say};
+use super::rings::{FLUSH, Rings};
+#[cfg(not(feature = "full"))]
 use super::sink::Sink;
 #[cfg(feature = "full")]
 use super::ticker::{Clock, Moment, Ticker};
 use super::{Class, Common, Failure};
 use crate::tools::View;
 
-const RINGS: u8 = 0;
 const SIGNALS: u8 = 1;
 const OUTPUT: u8 = 2;
 
-/// How often a look is taken for CPUs that came online, and how long a slow reader has at the end.
-const CPUS_EVERY: Duration = Duration::from_millis(100);
+/// How long a slow reader has at the end.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
-
-/// Output is written when this much has gathered, and when nothing more is there.
-const FLUSH: usize = 16 * 1024;
 
 /// What is to happen around a session.
 pub struct Plan<'p> {
@@ -52,6 +45,12 @@ pub struct Plan<'p> {
     /// In which form events are shown, and where.
     #[cfg(feature = "full")]
     pub output: super::output_options::OutputOptions,
+    /// How rings are read.
+    #[cfg(feature = "full")]
+    pub rings: btfly::ring::RingOptions,
+    /// Whether rings are read, and what they have no room for is to be counted.
+    #[cfg(feature = "full")]
+    pub reads_rings: bool,
 }
 
 impl Default for Plan<'_> {
@@ -67,13 +66,12 @@ impl Default for Plan<'_> {
             ticker: None,
             #[cfg(feature = "full")]
             output: super::output_options::OutputOptions::default(),
+            #[cfg(feature = "full")]
+            rings: btfly::ring::RingOptions::default(),
+            #[cfg(feature = "full")]
+            reads_rings: true,
         }
     }
-}
-
-enum Ring {
-    Perf(Box<PerfRing>),
-    Bpf(BpfRing),
 }
 
 /// Loads and attaches `object`, and shows its events until a signal, the end of the time or a
@@ -99,15 +97,18 @@ pub fn run(
     let signals = StopSignals::block().map_err(|e| Failure::other(format!("signals: {e}")))?;
     let loaded = load_object(object, common, &kernel, &plan)?;
     (plan.prepare)(&loaded)?;
-    let poller = Poller::new().map_err(|e| Failure::other(format!("epoll: {e}")))?;
-    let mut rings = open_rings(&loaded, &poller)?;
-    poller
+    #[cfg(feature = "full")]
+    let mut rings = Rings::open(&loaded, plan.rings)?;
+    #[cfg(not(feature = "full"))]
+    let mut rings = Rings::open(&loaded)?;
+    rings
+        .poller()
         .watch(signals.as_fd(), SIGNALS)
         .map_err(|e| Failure::other(format!("epoll: {e}")))?;
     // A reader of the output that goes away is noticed at once, and not when the next event comes.
     // A file can't be watched, and never goes away.
     if !sink.is_elsewhere() {
-        let _ = poller.watch_closing(stdio::output(), OUTPUT);
+        let _ = rings.poller().watch_closing(stdio::output(), OUTPUT);
     }
 
     #[cfg(feature = "full")]
@@ -153,7 +154,6 @@ pub fn run(
     let mut ticker = plan.ticker;
     #[cfg(feature = "full")]
     let mut clock = Clock::new(ticker.as_ref().and_then(|ticker| ticker.every()));
-    let mut cpus_seen = Instant::now();
     while written == Written::All && lasting > 0 {
         let left = end.map(|end| end.saturating_duration_since(Instant::now()));
         if left == Some(Duration::ZERO) {
@@ -165,12 +165,9 @@ pub fn run(
             true => left,
             false => clock.wait(left),
         };
-        let ready = sink.wait(&poller, left)?;
-        written = drain(&mut rings, &loaded, view, &mut out, &mut sink, patience)?;
-        if cpus_seen.elapsed() >= CPUS_EVERY {
-            cpus_seen = Instant::now();
-            follow_cpus(&mut rings, &loaded, &poller)?;
-        }
+        let ready = rings.wait(&sink, left)?;
+        written = rings.drain(view, &mut out, &mut sink, patience)?;
+        rings.follow_cpus()?;
         #[cfg(feature = "full")]
         if let Some(ticker) = &mut ticker
             && written == Written::All
@@ -194,18 +191,16 @@ pub fn run(
             signals: None,
             end: Some(Instant::now() + LAST_MOMENT),
         };
-        written = drain(&mut rings, &loaded, view, &mut out, &mut sink, patience)?;
+        written = rings.finish(view, &mut out, &mut sink, patience)?;
         #[cfg(feature = "full")]
         if let Some(ticker) = &mut ticker
             && written == Written::All
         {
-            // A program that was running as it was detached ends within a grace period.
-            btfly::sys::process::wait_for_readers();
             ticker.tick(&loaded, &kernel.features, Moment::End, &mut out)?;
             written = sink.write_patiently(&out, &signals, LAST_MOMENT)?;
         }
     }
-    report_losses(&mut rings, &loaded);
+    rings.report_losses();
     match written {
         Written::Closed => Ok(()),
         _ => sink.finish(Instant::now() + LAST_MOMENT),
@@ -235,6 +230,8 @@ pub fn load_object<'a>(
             pin_folder: plan.maps.pin_folder,
             #[cfg(feature = "full")]
             missing: plan.wishes.missing,
+            #[cfg(feature = "full")]
+            count_failures: plan.reads_rings,
             log: match common.verbose {
                 true => KeepLog::Whole,
                 false => KeepLog::End,
@@ -261,23 +258,6 @@ pub fn load_object<'a>(
     Ok(loaded)
 }
 
-fn open_rings(loaded: &Loaded<'_>, poller: &Poller) -> Result<Vec<(usize, Ring)>, Failure> {
-    let mut rings = Vec::new();
-    for (index, map) in loaded.maps.iter().enumerate() {
-        let ring = match map.map_type {
-            BPF_MAP_TYPE_PERF_EVENT_ARRAY => {
-                let options = PerfOptions::default();
-                let ring = PerfRing::open(map.fd.as_fd(), &options, poller, RINGS)?;
-                Ring::Perf(Box::new(ring))
-            }
-            BPF_MAP_TYPE_RINGBUF => Ring::Bpf(BpfRing::open(map.fd.as_fd(), poller, RINGS)?),
-            _ => continue,
-        };
-        rings.push((index, ring));
-    }
-    Ok(rings)
-}
-
 /// Not one program has a place to run.
 fn nothing_attached(object: &Object<'_>) -> Failure {
     let names: Vec<&str> = object.programs.iter().map(|p| p.name).collect();
@@ -287,81 +267,4 @@ fn nothing_attached(object: &Object<'_>) -> Failure {
         format!("nothing was attached: no program that was loaded names a place in its section ({names})"),
     )
     .with_hint("write the place into SEC(), as in SEC(\"kprobe/do_unlinkat\"); --prog NAME loads one marked with ?, and --attach NAME=PLACE says where to")
-}
-
-/// Opens rings on CPUs that came online.
-fn follow_cpus(
-    rings: &mut [(usize, Ring)],
-    loaded: &Loaded<'_>,
-    poller: &Poller,
-) -> Result<(), Failure> {
-    for (index, ring) in rings {
-        if let (Ring::Perf(ring), Some(map)) = (ring, loaded.maps.get(*index)) {
-            ring.follow_cpus(map.fd.as_fd(), poller)?;
-        }
-    }
-    Ok(())
-}
-
-/// Hands everything that is in the rings to the view, and writes what it makes of it.
-fn drain(
-    rings: &mut [(usize, Ring)],
-    loaded: &Loaded<'_>,
-    view: &mut dyn View,
-    out: &mut Vec<u8>,
-    sink: &mut Sink,
-    patience: Patience<'_>,
-) -> Result<Written, Failure> {
-    for (index, ring) in rings.iter_mut() {
-        let map = loaded.maps.get(*index).map_or("", |m| m.name.as_str());
-        let mut written = Ok(Written::All);
-        let mut each = |cpu: u32, record: Record<'_>| {
-            match record {
-                Record::Sample(bytes) => view.event(map, cpu, bytes, out),
-                Record::Lost(count) => {
-                    say(format_args!("lost {count} events on CPU {cpu}\n"));
-                    #[cfg(feature = "full")]
-                    view.lost(map, cpu, count, out);
-                }
-            }
-            if out.len() < FLUSH {
-                return ControlFlow::Continue(());
-            }
-            written = sink.write(out, patience);
-            out.clear();
-            match written {
-                Ok(Written::All) => ControlFlow::Continue(()),
-                _ => ControlFlow::Break(()),
-            }
-        };
-        let _ = match ring {
-            Ring::Perf(ring) => ring.drain(&mut each),
-            Ring::Bpf(ring) => ring.drain(&mut each),
-        };
-        let written = written?;
-        if written != Written::All {
-            return Ok(written);
-        }
-    }
-    let written = sink.write(out, patience)?;
-    out.clear();
-    Ok(written)
-}
-
-/// Asks for losses that the kernel has not told yet, and says how many there were in all.
-fn report_losses(rings: &mut [(usize, Ring)], loaded: &Loaded<'_>) {
-    let mut lost = 0u64;
-    for (index, ring) in rings {
-        let (Ring::Perf(ring), Some(map)) = (ring, loaded.maps.get(*index)) else {
-            continue;
-        };
-        // A kernel before 5.10 can't be asked; what it told on the way is counted all the same.
-        let _ = ring.last_losses(map.fd.as_fd());
-        lost = lost.saturating_add(ring.lost());
-    }
-    if lost > 0 {
-        say(format_args!(
-            "lost {lost} events in all: the rings were full\n"
-        ));
-    }
 }

@@ -9,7 +9,7 @@ use super::flow::{
     next, overwrites,
 };
 use super::insert::Insert;
-use super::{LinkError, Linked};
+use super::{Fixup, LinkError, Linked};
 use crate::object::{Insn, Object, Program, op};
 
 /// The byte that a register points to: index of its map, bytes from the start of its value.
@@ -85,6 +85,34 @@ fn forget_unread(linked: &mut Linked) {
 
 /// The loads whose value is known: slot and value, in the order of slots.
 fn constants(linked: &Linked, contents: &[Option<Vec<u8>>]) -> Vec<(usize, u64)> {
+    let source = |fixup: &Fixup| Some((fixup.map, fixup.offset?));
+    found(linked, &source, &mut |at, insn, pointers| {
+        let from = pointers.get(usize::from(insn.src())).copied().flatten();
+        let address = from.filter(|_| insn.class() == op::LDX)?;
+        Some((at, load(insn, address, contents)?))
+    })
+}
+
+/// The calls of helpers at which a register is known to hold a map: slot and the map's index, in the
+/// order of slots.
+pub(super) fn registers_at_calls(linked: &Linked, register: usize) -> Vec<(usize, usize)> {
+    let source = |fixup: &Fixup| fixup.offset.is_none().then_some((fixup.map, 0));
+    found(linked, &source, &mut |at, insn, pointers| {
+        if insn.code != op::CALL || insn.src() != 0 {
+            return None;
+        }
+        let (map, _) = pointers.get(register).copied().flatten()?;
+        Some((at, map))
+    })
+}
+
+/// What is found at instructions where it is known what registers point to, once all ways through the
+/// program were followed. `source` says what the loads of addresses are.
+fn found<T>(
+    linked: &Linked,
+    source: &dyn Fn(&Fixup) -> Option<Address>,
+    find: &mut dyn FnMut(usize, Insn, &Pointers) -> Option<T>,
+) -> Vec<T> {
     let slots = linked.insns.len();
     let mut ways = Ways {
         insns: &linked.insns,
@@ -92,8 +120,8 @@ fn constants(linked: &Linked, contents: &[Option<Vec<u8>>]) -> Vec<(usize, u64)>
         joins: vec![None; slots],
     };
     for fixup in &linked.fixups {
-        if let (Some(source), Some(offset)) = (ways.sources.get_mut(fixup.insn), fixup.offset) {
-            *source = Some((fixup.map, offset));
+        if let Some(place) = ways.sources.get_mut(fixup.insn) {
+            *place = source(fixup);
         }
     }
     for (_, start) in &linked.functions {
@@ -104,11 +132,7 @@ fn constants(linked: &Linked, contents: &[Option<Vec<u8>>]) -> Vec<(usize, u64)>
     let mut found = Vec::new();
     for _ in 0..MAX_SWEEPS {
         found.clear();
-        let changed = ways.sweep(&mut |at, insn, address| {
-            if let Some(value) = load(insn, address, contents) {
-                found.push((at, value));
-            }
-        });
+        let changed = ways.sweep(&mut |at, insn, pointers| found.extend(find(at, insn, pointers)));
         if !changed {
             return found;
         }
@@ -150,9 +174,9 @@ struct Ways<'w> {
 }
 
 impl Ways<'_> {
-    /// Goes through the program from its first slot to its last, and hands over each load through a
-    /// known pointer. Whether less is known at some place than before.
-    fn sweep(&mut self, each: &mut dyn FnMut(usize, Insn, Address)) -> bool {
+    /// Goes through the program from its first slot to its last, and hands over each instruction with
+    /// what is known before it. Whether less is known at some place than before.
+    fn sweep(&mut self, each: &mut dyn FnMut(usize, Insn, &Pointers)) -> bool {
         let mut changed = false;
         let mut here: Option<Pointers> = None;
         let mut slots = self.insns.iter().enumerate();
@@ -170,11 +194,7 @@ impl Ways<'_> {
                 continue;
             };
             let from = pointers.get(usize::from(insn.src())).copied().flatten();
-            if insn.class() == op::LDX
-                && let Some(address) = from
-            {
-                each(at, insn, address);
-            }
+            each(at, insn, pointers);
             self.step(at, insn, from, pointers);
             let next = next(insn, at);
             if let Some(join) = next.jump.and_then(|target| self.joins.get_mut(target)) {

@@ -96,6 +96,9 @@ impl Linked {
         for fixup in &mut self.fixups {
             fixup.insn = moved.insn(fixup.insn);
         }
+        for (at, _) in &mut self.of_modules {
+            *at = moved.insn(*at);
+        }
         let starts: Vec<usize> = self.functions.iter().map(|(_, start)| *start).collect();
         let record = |at: usize| match starts.binary_search(&at) {
             Ok(_) => moved.start(at),

@@ -9,6 +9,8 @@ mod error;
 #[cfg_attr(not(feature = "full"), path = "no_externs.rs")]
 mod externs;
 #[cfg(feature = "full")]
+mod failures;
+#[cfg(feature = "full")]
 mod flow;
 #[cfg(feature = "full")]
 mod fold;
@@ -23,6 +25,8 @@ mod tests;
 pub use error::LinkError;
 #[cfg(feature = "full")]
 pub use externs::{POISON_KFUNC, POISON_MAP};
+#[cfg(feature = "full")]
+pub use failures::count_failures;
 #[cfg(feature = "full")]
 pub use fold::fold;
 #[cfg(feature = "full")]
@@ -40,6 +44,7 @@ const MAX_INSNS: usize = 1_000_000;
 
 /// A program as the kernel wants it, but for descriptors.
 #[derive(Debug, Default)]
+#[cfg_attr(feature = "full", derive(Clone))]
 pub struct Linked {
     /// Its instructions.
     pub insns: Vec<Insn>,
@@ -54,7 +59,7 @@ pub struct Linked {
     pub func_info: Vec<u8>,
     /// `bpf_line_info` records of [`LINE_RECORD`] bytes.
     pub line_info: Vec<u8>,
-    /// Slots that the object does not have, in order: what old kernels need.
+    /// Slots that the object does not have, in order: what old kernels need, and what counts.
     pub inserted: Vec<usize>,
 }
 
@@ -63,7 +68,7 @@ pub struct Linked {
 pub struct Fixup {
     /// Its first slot.
     pub insn: usize,
-    /// Index in [`Object::maps`].
+    /// Index in [`Object::maps`]; the one behind the last stands for counters.
     pub map: usize,
     /// For the address of a byte in the map's value, which one; `None` for the map itself.
     pub offset: Option<u32>,

@@ -70,7 +70,7 @@ impl Linked {
                     continue;
                 };
                 if inside < function.len {
-                    let at = (start + inside) as u32 * 8;
+                    let at = self.with_inserted(start, inside) as u32 * 8;
                     for word in [at, relo.type_id.0, relo.access.0, relo.kind as u32] {
                         out.extend_from_slice(&word.to_le_bytes());
                     }
@@ -78,6 +78,23 @@ impl Linked {
             }
         }
         out
+    }
+}
+
+impl Linked {
+    /// Where the instruction is now that the object has `inside` slots behind the start of a function, which
+    /// is now at `start`.
+    fn with_inserted(&self, start: usize, inside: usize) -> usize {
+        let from = self.inserted.partition_point(|at| *at < start);
+        let behind = self.inserted.get(from..).unwrap_or_default();
+        let mut at = start + inside;
+        for inserted in behind {
+            if *inserted > at {
+                break;
+            }
+            at += 1;
+        }
+        at
     }
 }
 

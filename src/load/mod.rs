@@ -13,6 +13,8 @@ mod error;
 #[cfg(feature = "full")]
 mod externs;
 #[cfg(feature = "full")]
+mod failures;
+#[cfg(feature = "full")]
 mod globals;
 mod kconfig;
 mod map;
@@ -76,6 +78,9 @@ pub struct Loaded<'a> {
     /// Its variables, as large as they are now.
     #[cfg(feature = "full")]
     globals: Vec<crate::object::Global<'a>>,
+    /// What BPF rings had no room for, where that is counted.
+    #[cfg(feature = "full")]
+    failures: Option<failures::Failures>,
 }
 
 /// What to load, and who hears of it.
@@ -99,6 +104,11 @@ pub struct Options<'o> {
     /// What to do about a program whose target is not in the kernel's BTF.
     #[cfg(feature = "full")]
     pub missing: Missing,
+    /// Whether programs count the records that a BPF ring has no room for, of which the kernel keeps no
+    /// count: a few instructions are put behind each call that may fail, [`crate::link::count_failures`]. A program
+    /// that the kernel refuses with them is loaded without.
+    #[cfg(feature = "full")]
+    pub count_failures: bool,
     /// How much of the verifier's log is kept where it refuses.
     pub log: KeepLog,
 }
@@ -132,6 +142,8 @@ impl Default for Options<'_> {
             pin_folder: DEFAULT_FOLDER,
             #[cfg(feature = "full")]
             missing: Missing::Fail,
+            #[cfg(feature = "full")]
+            count_failures: false,
             log: KeepLog::End,
         }
     }
@@ -177,6 +189,11 @@ pub fn load<'a>(
     };
     let maps = making.all()?;
     let old = old::Old::new(object, kernel)?;
+    #[cfg(feature = "full")]
+    let counters = match options.count_failures {
+        true => failures::Counters::new(object, &memlock),
+        false => None,
+    };
     let choose = options.choose;
     #[cfg(feature = "full")]
     let (missing, absent) = (options.missing, std::cell::RefCell::new(Vec::new()));
@@ -187,6 +204,8 @@ pub fn load<'a>(
         let loader = loader.map_err(|error| (error, 0))?.asking(asking, keep);
         #[cfg(feature = "full")]
         let loader = loader.retyping(&retyped);
+        #[cfg(feature = "full")]
+        let loader = loader.counting(counters.as_ref());
         #[cfg(feature = "full")]
         absent.take();
         let mut loaded = Vec::with_capacity(object.programs.len());
@@ -236,7 +255,15 @@ pub fn load<'a>(
     }
     #[cfg(feature = "full")]
     notes.extend(map::fill_programs(object, &maps, &programs)?);
+    #[cfg(feature = "full")]
+    let failures = counters.map(|counters| {
+        let (failures, note) = counters.done();
+        notes.extend(note);
+        failures
+    });
     Ok(Loaded {
+        #[cfg(feature = "full")]
+        failures,
         #[cfg(feature = "full")]
         globals: map::globals(object, options.maps),
         maps,
@@ -271,6 +298,26 @@ impl Loaded<'_> {
     /// The map with this name.
     pub fn map(&self, name: &str) -> Option<&LoadedMap> {
         self.maps.iter().find(|m| m.name == name)
+    }
+
+    /// How many records programs could not put into the BPF ring of a map, given by its index: exact when
+    /// no program runs any more. `None` where that is not counted ([`Options::count_failures`]). Programs of
+    /// others that use the same ring don't count.
+    #[cfg(feature = "full")]
+    pub fn ring_failures(&self, map: usize) -> Option<u64> {
+        let of = self.maps.get(map)?;
+        let is_ring = of.map_type == crate::sys::abi::BPF_MAP_TYPE_RINGBUF;
+        let failures = self.failures.as_ref().filter(|_| is_ring)?;
+        Some(failures.of(map))
+    }
+
+    /// How many records programs could not put into BPF rings that they came by at run time: from a map of
+    /// maps, or as an argument of a function.
+    #[cfg(feature = "full")]
+    pub fn other_ring_failures(&self) -> u64 {
+        self.failures
+            .as_ref()
+            .map_or(0, failures::Failures::unknown)
     }
 
     /// Leaves maps pinned that asked to be pinned by name. Until this is called, the pins that this load made

@@ -84,6 +84,8 @@ pub(super) struct Loader<'l, 'a> {
     keep: KeepLog,
     #[cfg(feature = "full")]
     retyped: &'l [Retyped],
+    #[cfg(feature = "full")]
+    counters: Option<&'l super::failures::Counters>,
 }
 
 impl<'l, 'a> Loader<'l, 'a> {
@@ -108,6 +110,8 @@ impl<'l, 'a> Loader<'l, 'a> {
             keep: KeepLog::End,
             #[cfg(feature = "full")]
             retyped: &[],
+            #[cfg(feature = "full")]
+            counters: None,
         })
     }
 
@@ -115,6 +119,15 @@ impl<'l, 'a> Loader<'l, 'a> {
     #[cfg(feature = "full")]
     pub fn retyping(self, retyped: &'l [Retyped]) -> Self {
         Loader { retyped, ..self }
+    }
+
+    /// The same, with counters of what BPF rings have no room for.
+    #[cfg(feature = "full")]
+    pub fn counting(self, counters: Option<&'l super::failures::Counters>) -> Self {
+        if let Some(counters) = counters {
+            counters.again();
+        }
+        Loader { counters, ..self }
     }
 
     /// The same, with when the verifier is asked for its log, and how much of it is kept.
@@ -155,7 +168,21 @@ impl<'l, 'a> Loader<'l, 'a> {
         if self.lacks(Feature::ProbeReadKernel) {
             read_by_first_helpers(&mut linked);
         }
-        self.load_linked(program, linked)
+        #[cfg(feature = "full")]
+        if let Some(counters) = self.counters
+            && self.asking != Asking::Of(program.function)
+            && let Some(counting) = counters.added(self.object, program, &linked)
+        {
+            // What the verifier says is to be about the program's own instructions.
+            let loaded = self.load_linked(program, counting, Asking::Never);
+            if loaded.is_ok() {
+                return loaded;
+            }
+            let loaded = self.load_linked(program, linked, self.asking)?;
+            counters.give_up(program);
+            return Ok(loaded);
+        }
+        self.load_linked(program, linked, self.asking)
     }
 
     /// Whether the kernel is known not to have a feature. Nothing is probed.
@@ -173,6 +200,7 @@ impl<'l, 'a> Loader<'l, 'a> {
         &self,
         program: &Program<'a>,
         mut linked: Linked,
+        asking: Asking,
     ) -> Result<LoadedProgram<'a>, LoadError> {
         let (bytes, descriptors) = self.finish(&linked);
         let name = kernel_name(program.name);
@@ -226,7 +254,7 @@ impl<'l, 'a> Loader<'l, 'a> {
             hook: program.hook,
             fd,
         };
-        let known_to_fail = self.asking == Asking::Of(program.function);
+        let known_to_fail = asking == Asking::Of(program.function);
         let errno = match known_to_fail {
             false => match self.memlock.retry(|| bpf::prog_load(&load, None)) {
                 Ok(fd) => return Ok(loaded(fd)),
@@ -235,9 +263,9 @@ impl<'l, 'a> Loader<'l, 'a> {
             true => Errno::INVAL,
         };
         if errno == Errno::TOOBIG && self.turns_out_to_lack(Feature::ObjectNames) {
-            return self.load_linked(program, linked);
+            return self.load_linked(program, linked, asking);
         }
-        if self.asking == Asking::Never {
+        if asking == Asking::Never {
             return Err(silent(program, &linked, errno));
         }
         // Why: asked again, this time with a log.
@@ -252,7 +280,7 @@ impl<'l, 'a> Loader<'l, 'a> {
         };
         // Rather than ask every kernel, which most would say yes to.
         if self.turns_out_to_lack(Feature::ProbeReadKernel) && read_by_first_helpers(&mut linked) {
-            return self.load_linked(program, linked);
+            return self.load_linked(program, linked, asking);
         }
         Err(error)
     }
@@ -276,11 +304,13 @@ impl<'l, 'a> Loader<'l, 'a> {
     fn finish(&self, linked: &Linked) -> (Vec<u8>, Vec<RawFd>) {
         let mut insns = linked.insns.clone();
         for fixup in &linked.fixups {
-            let Some(map) = self.maps.get(fixup.map) else {
-                continue;
-            };
-            if let Some(first) = insns.get_mut(fixup.insn) {
-                first.imm = map.fd.as_raw_fd();
+            #[cfg(feature = "full")]
+            let counters = self.counters.map(super::failures::Counters::fd);
+            #[cfg(not(feature = "full"))]
+            let counters = None;
+            let map = self.maps.get(fixup.map).map(|map| map.fd.as_raw_fd());
+            if let (Some(first), Some(fd)) = (insns.get_mut(fixup.insn), map.or(counters)) {
+                first.imm = fd;
             }
         }
         #[cfg_attr(not(feature = "full"), expect(unused_mut))]

@@ -26,6 +26,9 @@ pub struct BpfRing {
     page: usize,
     size: usize,
     corrupt: u64,
+    /// How far an iterator has handed records over.
+    #[cfg(feature = "full")]
+    handed: u64,
 }
 
 /// What a pass over the ring came to.
@@ -65,6 +68,8 @@ impl BpfRing {
             .watch(map, token)
             .map_err(|errno| RingError::Poll { errno })?;
         Ok(BpfRing {
+            #[cfg(feature = "full")]
+            handed: consumer.load_acquire(0),
             consumer,
             producer,
             page,
@@ -81,6 +86,8 @@ impl BpfRing {
         &mut self,
         each: &mut dyn FnMut(u32, Record<'_>) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
+        #[cfg(feature = "full")]
+        self.release();
         let mut read = 0;
         while read < 2 * self.size {
             match self.pass(each) {
@@ -95,11 +102,59 @@ impl BpfRing {
         ControlFlow::Continue(())
     }
 
+    /// How far it was read, in bytes since it was made.
+    #[cfg(feature = "full")]
+    pub(super) fn position(&self) -> u64 {
+        self.consumer.load_acquire(0)
+    }
+
+    /// Gives the room of what an iterator has handed over back to the kernel, which wakes nobody before. So
+    /// many bytes.
+    #[cfg(feature = "full")]
+    pub fn release(&mut self) -> u64 {
+        let before = self.position();
+        let bytes = self.handed.wrapping_sub(before);
+        if bytes > 0 {
+            self.consumer.store_release(0, self.handed);
+            // As in `drain`.
+            fence(Ordering::SeqCst);
+        }
+        bytes
+    }
+
+    /// The records behind those that were handed over.
+    #[cfg(feature = "full")]
+    pub(super) fn unreleased(&mut self) -> super::BpfRecords<'_> {
+        super::BpfRecords {
+            end: self.producer.load_acquire(0),
+            producer: &self.producer,
+            page: self.page,
+            size: self.size,
+            handed: &mut self.handed,
+            corrupt: &mut self.corrupt,
+        }
+    }
+
+    /// Bytes that it holds.
+    #[cfg(feature = "full")]
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
     /// Bytes given up because they made no sense as records. Never anything but 0, unless the
     /// kernel is broken.
     #[must_use]
     pub fn corrupt_bytes(&self) -> u64 {
         self.corrupt
+    }
+
+    fn advance(&mut self, position: u64) {
+        self.consumer.store_release(0, position);
+        #[cfg(feature = "full")]
+        {
+            self.handed = position;
+        }
     }
 
     /// One pass from our position to the kernel's; our position is stored once, at its end.
@@ -112,7 +167,7 @@ impl BpfRing {
         }
         if available > self.size as u64 {
             self.corrupt = self.corrupt.saturating_add(self.size as u64);
-            self.consumer.store_release(0, end);
+            self.advance(end);
             return Pass::Empty;
         }
         let mut done = 0;
@@ -147,8 +202,7 @@ impl BpfRing {
         if done == 0 {
             return Pass::Empty;
         }
-        self.consumer
-            .store_release(0, start.wrapping_add(done as u64));
+        self.advance(start.wrapping_add(done as u64));
         if stopped {
             return Pass::Stopped;
         }
@@ -193,6 +247,8 @@ mod tests {
             page,
             size,
             corrupt: 0,
+            #[cfg(feature = "full")]
+            handed: start,
         };
         (kernel, ring)
     }
@@ -273,6 +329,41 @@ mod tests {
         assert!(take(&mut ring).is_empty());
         kernel.set_word(busy, 4);
         assert_eq!(take(&mut ring), [&b"busy"[..], b"behind"]);
+    }
+
+    #[cfg(feature = "full")]
+    #[test]
+    fn an_iterator_gives_the_same_and_gives_room_back_when_it_is_told() {
+        let (mut kernel, mut ring) = ring(0_u64.wrapping_sub(4096 + 24));
+        let start = kernel.position;
+        for round in 0..100_u8 {
+            let before = kernel.position;
+            kernel.write(0, &vec![round; 700]);
+            kernel.write(BPF_RINGBUF_DISCARD_BIT, b"discarded");
+            kernel.write(0, &[]);
+            let busy = kernel.write(BPF_RINGBUF_BUSY_BIT, b"late");
+            let want = [Record::Sample(&[round; 700]), Record::Sample(&[])];
+            // All of them at once: none is overwritten while another is looked at.
+            let records: Vec<Record<'_>> = ring.records().collect();
+            assert_eq!(records, want, "round {round}");
+            assert_eq!(ring.consumer.load_acquire(0), before);
+            kernel.set_word(busy, 4);
+            assert_eq!(
+                ring.records().collect::<Vec<_>>(),
+                [Record::Sample(b"late")]
+            );
+            assert_eq!(ring.consumer.load_acquire(0), busy);
+            ring.release();
+            assert_eq!(ring.consumer.load_acquire(0), kernel.position);
+        }
+        let last = kernel.write(0, b"last");
+        assert!(ring.records().next().is_some());
+        assert!(take(&mut ring).is_empty(), "it was handed over");
+        assert!(last.wrapping_sub(start) > 0 && ring.corrupt_bytes() == 0);
+        let bad = kernel.write(0, b"bad");
+        kernel.set_word(bad, 0x3fff_ffff);
+        assert_eq!(ring.records().next(), None);
+        assert_eq!(ring.corrupt_bytes(), 16);
     }
 
     #[test]

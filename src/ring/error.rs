@@ -4,6 +4,9 @@ use crate::sys::permission;
 use rustix::io::Errno;
 use thiserror::Error;
 
+#[cfg(feature = "full")]
+const MIB: usize = 1 << 20;
+
 /// A ring that could not be opened.
 #[derive(Debug, Error)]
 pub enum RingError {
@@ -35,6 +38,23 @@ pub enum RingError {
         /// The kernel's answer.
         errno: Errno,
     },
+    /// The rings would take most of the memory that is left.
+    #[cfg(feature = "full")]
+    #[error(
+        "{pages} pages of perf ring for each of {cpus} CPUs are {} MiB, and {} MiB are available",
+        bytes / MIB,
+        available / MIB as u64
+    )]
+    TooLarge {
+        /// Pages for each CPU.
+        pages: usize,
+        /// CPUs that are online.
+        cpus: usize,
+        /// Bytes in all.
+        bytes: usize,
+        /// Bytes that can be had.
+        available: u64,
+    },
     /// The ring can't be put into its map.
     #[error("the perf ring of CPU {cpu} can't be stored in its map ({errno})")]
     Store {
@@ -62,6 +82,8 @@ impl RingError {
             | RingError::Memory { errno, .. }
             | RingError::Store { errno, .. }
             | RingError::Poll { errno } => *errno,
+            #[cfg(feature = "full")]
+            RingError::TooLarge { .. } => Errno::NOMEM,
         }
     }
 
@@ -98,6 +120,8 @@ impl RingError {
                 errno: Errno::NOSYS,
                 ..
             } => Some("it needs CONFIG_PERF_EVENTS".to_owned()),
+            #[cfg(feature = "full")]
+            RingError::TooLarge { .. } => Some("give fewer: --pages N".to_owned()),
             RingError::Cpus { .. } => Some("mount -t sysfs sysfs /sys".to_owned()),
             _ if self.is_permission() => Some(permission::hint()),
             _ => None,

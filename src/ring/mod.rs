@@ -7,13 +7,23 @@
 
 mod bpf;
 mod error;
+#[cfg(feature = "full")]
+mod pace;
 mod perf;
 mod perf_record;
+#[cfg(feature = "full")]
+mod records;
 mod sender;
+#[cfg(feature = "full")]
+mod set;
 
 pub use bpf::BpfRing;
 pub use error::RingError;
 pub use perf::{PerfOptions, PerfRing, Wake};
+#[cfg(feature = "full")]
+pub use records::BpfRecords;
+#[cfg(feature = "full")]
+pub use set::{RINGS_TOKEN, RingOptions, Rings};
 
 /// What a ring hands over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

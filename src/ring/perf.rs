@@ -29,6 +29,9 @@ pub enum Wake {
     EachRecord,
     /// When so many bytes have gathered on a CPU, or 100 ms later at the latest.
     Bytes(u32),
+    /// When so many records have come on a CPU, or 100 ms later at the latest.
+    #[cfg(feature = "full")]
+    Records(u32),
 }
 
 /// With `Wake::Bytes` no record is older than this when it is read.
@@ -41,6 +44,10 @@ pub struct PerfOptions {
     pub bytes_per_cpu: usize,
     /// When the reader is woken.
     pub wake: Wake,
+    /// Whether each CPU has a second event that wakes at each record: `PerfRing::tell_first` says which
+    /// of the two is in force.
+    #[cfg(feature = "full")]
+    pub tells_first: bool,
 }
 
 impl Default for PerfOptions {
@@ -49,6 +56,8 @@ impl Default for PerfOptions {
         PerfOptions {
             bytes_per_cpu: 32 * 1024,
             wake: Wake::Bytes(8 * 1024),
+            #[cfg(feature = "full")]
+            tells_first: false,
         }
     }
 }
@@ -62,6 +71,9 @@ pub struct PerfRing {
     token: u8,
     /// The CPUs that were online at the last look.
     online: CpuList,
+    /// Whether each record wakes the reader, where there is a choice.
+    #[cfg(feature = "full")]
+    first: bool,
 }
 
 /// One CPU's buffer: a header page, then the records.
@@ -71,8 +83,17 @@ struct Buffer {
     page: usize,
     lost: u64,
     corrupt: u64,
+    /// Writes to the same memory, and wakes at each record.
+    #[cfg(feature = "full")]
+    first: Option<OwnedFd>,
+    /// How far an iterator has handed records over, and the one that it had to put together.
+    #[cfg(feature = "full")]
+    handed: u64,
+    #[cfg(feature = "full")]
+    joined: std::cell::OnceCell<Vec<u8>>,
     // Dropped last: the memory belongs to the event.
-    _event: Option<OwnedFd>,
+    #[cfg_attr(not(feature = "full"), expect(dead_code))]
+    event: Option<OwnedFd>,
 }
 
 impl PerfRing {
@@ -93,9 +114,11 @@ impl PerfRing {
             options: *options,
             token,
             online: CpuList::default(),
+            #[cfg(feature = "full")]
+            first: true,
         };
         ring.follow_cpus(map, poller)?;
-        if let Wake::Bytes(_) = options.wake {
+        if options.has_to_be_looked_at() {
             poller.never_wait_longer_than(LONGEST_WAIT);
         }
         Ok(ring)
@@ -121,6 +144,8 @@ impl PerfRing {
             else {
                 continue;
             };
+            #[cfg(feature = "full")]
+            opened.tell_first(&elements, self.first)?;
             match self.buffers.iter_mut().find(|buffer| buffer.cpu == cpu) {
                 Some(old) => {
                     let (lost, corrupt) = (old.lost, old.corrupt);
@@ -168,6 +193,32 @@ impl PerfRing {
             let _ = buffer.drain(&mut self.scratch, &mut |_, _| ControlFlow::Continue(()));
         }
         Ok(self.lost().saturating_sub(before))
+    }
+
+    /// Where each CPU has an event that wakes at each record beside the one that does not: which of them
+    /// programs send by from now on. A program that runs at this moment may still use the other.
+    ///
+    /// # Errors
+    /// `RingError`, which names the CPU.
+    #[cfg(feature = "full")]
+    pub fn tell_first(&mut self, map: BorrowedFd<'_>, first: bool) -> Result<(), RingError> {
+        let elements = Elements::of(map).map_err(|errno| RingError::Map { errno })?;
+        self.first = first;
+        let mut buffers = self.buffers.iter();
+        buffers.try_for_each(|buffer| buffer.tell_first(&elements, first))
+    }
+
+    /// Gives the room of what an iterator has handed over back to the kernel: so many bytes.
+    #[cfg(feature = "full")]
+    pub fn release(&mut self) -> u64 {
+        let bytes = self.buffers.iter_mut().map(Buffer::release);
+        bytes.fold(0, u64::saturating_add)
+    }
+
+    /// The records behind those that were handed over and released.
+    #[cfg(feature = "full")]
+    pub(super) fn unreleased(&mut self) -> impl Iterator<Item = (u32, Record<'_>)> {
+        self.buffers.iter_mut().flat_map(Buffer::unreleased)
     }
 
     /// CPUs that have a buffer.
@@ -233,8 +284,70 @@ impl Buffer {
             page,
             lost: 0,
             corrupt: 0,
-            _event: Some(event),
+            #[cfg(feature = "full")]
+            first: open_first(&event, options, cpu)?,
+            #[cfg(feature = "full")]
+            handed: 0,
+            #[cfg(feature = "full")]
+            joined: std::cell::OnceCell::new(),
+            event: Some(event),
         }))
+    }
+
+    /// Has programs send by the event that wakes at each record, or by the other.
+    #[cfg(feature = "full")]
+    fn tell_first(&self, elements: &Elements<'_>, first: bool) -> Result<(), RingError> {
+        let (Some(one), Some(other)) = (&self.first, &self.event) else {
+            return Ok(());
+        };
+        let event = if first { one } else { other };
+        let value = event.as_raw_fd().to_ne_bytes();
+        let cpu = self.cpu;
+        elements
+            .update(&cpu.to_ne_bytes(), &value, BPF_ANY)
+            .map_err(|errno| RingError::Store { cpu, errno })
+    }
+
+    /// Gives the room of what was handed over back to the kernel: so many bytes.
+    #[cfg(feature = "full")]
+    fn release(&mut self) -> u64 {
+        let tail = self.memory.load_acquire(PERF_MMAP_DATA_TAIL);
+        self.joined.take();
+        if self.handed != tail {
+            self.memory.store_release(PERF_MMAP_DATA_TAIL, self.handed);
+        }
+        self.handed.wrapping_sub(tail)
+    }
+
+    /// The records behind those that were handed over and released.
+    #[cfg(feature = "full")]
+    fn unreleased(&mut self) -> super::records::BufferRecords<'_> {
+        let size = self.memory.len() - self.page;
+        let head = self.memory.load_acquire(PERF_MMAP_DATA_HEAD);
+        if unread_ranges(head, self.handed, size).is_none() {
+            self.corrupt = self.corrupt.saturating_add(size as u64);
+            self.handed = head;
+        }
+        let unread = unread_ranges(head, self.handed, size);
+        let (first, second) = unread.unwrap_or((0..0, 0..0));
+        // Safety: as in `drain`; the tail moves when this buffer is borrowed mutably next, and the slices
+        // are gone.
+        let pieces = unsafe {
+            (
+                self.memory.bytes(self.page + first.start, first.len()),
+                self.memory.bytes(self.page + second.start, second.len()),
+            )
+        };
+        super::records::BufferRecords {
+            cpu: self.cpu,
+            first: pieces.0.unwrap_or_default(),
+            second: pieces.1.unwrap_or_default(),
+            at: 0,
+            handed: &mut self.handed,
+            joined: &self.joined,
+            lost: &mut self.lost,
+            corrupt: &mut self.corrupt,
+        }
     }
 
     fn drain(
@@ -242,6 +355,8 @@ impl Buffer {
         scratch: &mut Vec<u8>,
         each: &mut dyn FnMut(u32, Record<'_>) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
+        #[cfg(feature = "full")]
+        self.release();
         let size = self.memory.len() - self.page;
         let head = self.memory.load_acquire(PERF_MMAP_DATA_HEAD);
         let tail = self.memory.load_acquire(PERF_MMAP_DATA_TAIL);
@@ -250,7 +365,7 @@ impl Buffer {
         }
         let Some((first, second)) = unread_ranges(head, tail, size) else {
             self.corrupt = self.corrupt.saturating_add(size as u64);
-            self.memory.store_release(PERF_MMAP_DATA_TAIL, head);
+            self.advance(head);
             return ControlFlow::Continue(());
         };
         // Safety: these bytes lie between tail and head; the kernel finished them before it stored
@@ -270,13 +385,55 @@ impl Buffer {
         let cpu = self.cpu;
         let walked = walk(&unread, scratch, &mut |record| each(cpu, record));
         let done = tail.wrapping_add(walked.consumed as u64);
-        self.memory.store_release(PERF_MMAP_DATA_TAIL, done);
+        self.advance(done);
         self.lost = self.lost.saturating_add(walked.lost);
         self.corrupt = self.corrupt.saturating_add(walked.corrupt as u64);
         if walked.stopped {
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
+    }
+}
+
+impl Buffer {
+    fn advance(&mut self, tail: u64) {
+        self.memory.store_release(PERF_MMAP_DATA_TAIL, tail);
+        #[cfg(feature = "full")]
+        {
+            self.handed = tail;
+        }
+    }
+}
+
+impl PerfOptions {
+    /// Whether nobody tells of the first records.
+    fn has_to_be_looked_at(&self) -> bool {
+        #[cfg(feature = "full")]
+        if self.tells_first {
+            return false;
+        }
+        self.wake != Wake::EachRecord
+    }
+}
+
+/// Opens the event of a CPU that wakes at each record and writes where `event` does.
+#[cfg(feature = "full")]
+fn open_first(
+    event: &OwnedFd,
+    options: &PerfOptions,
+    cpu: u32,
+) -> Result<Option<OwnedFd>, RingError> {
+    if !options.tells_first {
+        return Ok(None);
+    }
+    let opened = perf::open_on_cpu(&attribute(Wake::EachRecord, 0), cpu);
+    let opened = opened.and_then(|first| {
+        perf::set_output(first.as_fd(), event.as_fd())?;
+        Ok(Some(first))
+    });
+    match opened {
+        Err(Errno::NODEV) => Ok(None),
+        opened => opened.map_err(|errno| RingError::Open { cpu, errno }),
     }
 }
 
@@ -291,6 +448,8 @@ fn attribute(wake: Wake, size: usize) -> PerfEventAttr {
     let most = u32::try_from(size / 2).unwrap_or(u32::MAX);
     let (flags, wakeup) = match wake {
         Wake::EachRecord => (0, 1),
+        #[cfg(feature = "full")]
+        Wake::Records(records) => (0, records.max(1)),
         // More than half of a buffer would leave too little room for what comes before the reader
         // runs.
         Wake::Bytes(bytes) => (PERF_ATTR_WATERMARK, bytes.clamp(1, most)),
@@ -335,7 +494,13 @@ mod tests {
             page,
             lost: 0,
             corrupt: 0,
-            _event: None,
+            #[cfg(feature = "full")]
+            first: None,
+            #[cfg(feature = "full")]
+            handed: start,
+            #[cfg(feature = "full")]
+            joined: std::cell::OnceCell::new(),
+            event: None,
         };
         let kernel = Kernel {
             file: file.into(),
@@ -347,6 +512,8 @@ mod tests {
             options: PerfOptions::default(),
             token: 0,
             online: CpuList::default(),
+            #[cfg(feature = "full")]
+            first: true,
             buffers: vec![buffer],
             scratch: Vec::new(),
         };
@@ -413,6 +580,38 @@ mod tests {
             ControlFlow::Continue(())
         });
         assert_eq!(seen.len(), 2);
+    }
+
+    #[cfg(feature = "full")]
+    #[test]
+    fn an_iterator_gives_the_same_and_gives_room_back_when_it_is_told() {
+        for start in [0, 0_u64.wrapping_sub(4096 + 24)] {
+            let (mut kernel, mut ring) = ring(start);
+            for round in 0..300_u32 {
+                let before = kernel.head;
+                let mut data = vec![round as u8; 4 + 8 * (round as usize % 40)];
+                data[..4].copy_from_slice(&round.to_ne_bytes());
+                let all = [sample(&data), lost(2), sample(&data), sample(b"last")].concat();
+                kernel.write(&ring, &all);
+                let records: Vec<_> = ring.records().collect();
+                let want = [
+                    Record::Sample(&data[..]),
+                    Record::Lost(2),
+                    Record::Sample(&data[..]),
+                    Record::Sample(b"last"),
+                ];
+                assert_eq!(records, want.map(|record| (3, record)), "round {round}");
+                let tail =
+                    |ring: &PerfRing| ring.buffers[0].memory.load_acquire(PERF_MMAP_DATA_TAIL);
+                assert_eq!(tail(&ring), before);
+                assert_eq!(ring.release(), all.len() as u64);
+                assert_eq!(tail(&ring), kernel.head);
+            }
+            assert_eq!((ring.lost(), ring.corrupt_bytes()), (600, 0));
+            kernel.write(&ring, &[0; 64]);
+            assert_eq!(ring.records().count(), 0);
+            assert_eq!(ring.corrupt_bytes(), 64);
+        }
     }
 
     #[test]

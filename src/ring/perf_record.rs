@@ -136,7 +136,7 @@ fn record_at<'s>(
 }
 
 /// The body of a sample of PERF_SAMPLE_RAW alone: a 32-bit length, then so many bytes.
-fn raw_sample(body: &[u8]) -> Option<&[u8]> {
+pub(super) fn raw_sample(body: &[u8]) -> Option<&[u8]> {
     let len = usize::try_from(u32_at(body, 0)?).ok()?;
     body.get(4..4_usize.checked_add(len)?)
 }

@@ -33,6 +33,8 @@ pub mod map_fdinfo;
 pub mod map_types;
 pub mod mapping;
 #[cfg(feature = "full")]
+pub mod memory;
+#[cfg(feature = "full")]
 mod more_probes;
 #[cfg(feature = "full")]
 pub mod net;

@@ -109,7 +109,7 @@ fn used_size(attr: &PerfEventAttr) -> u32 {
 }
 
 fn ioctl(event: BorrowedFd<'_>, request: u32, argument: u32) -> io::Result<()> {
-    // Safety: the three requests used here take a number, never an address.
+    // Safety: the requests used here take a number, never an address.
     answer(unsafe {
         libc::syscall(
             libc::SYS_ioctl,
@@ -144,6 +144,16 @@ pub fn disable(event: BorrowedFd<'_>) -> io::Result<()> {
 pub fn set_bpf(event: BorrowedFd<'_>, prog: BorrowedFd<'_>) -> io::Result<()> {
     let prog = prog.as_raw_fd().cast_unsigned();
     ioctl(event, PERF_EVENT_IOC_SET_BPF, prog)
+}
+
+/// Has `event` write into the ring of `ring`, an event of the same CPU (`PERF_EVENT_IOC_SET_OUTPUT`).
+///
+/// # Errors
+/// The kernel's: `EINVAL` where the CPUs or clocks differ.
+#[cfg(feature = "full")]
+pub fn set_output(event: BorrowedFd<'_>, ring: BorrowedFd<'_>) -> io::Result<()> {
+    let ring = ring.as_raw_fd().cast_unsigned();
+    ioctl(event, super::abi::PERF_EVENT_IOC_SET_OUTPUT, ring)
 }
 
 #[cfg(test)]

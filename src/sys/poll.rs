@@ -71,6 +71,21 @@ impl Poller {
         self.add(fd, token, epoll::EventFlags::IN | epoll::EventFlags::ET)
     }
 
+    /// Has a watched descriptor ask for attention, or never until it is told otherwise. What came
+    /// meanwhile is asked for at once then.
+    ///
+    /// # Errors
+    /// The kernel's, from epoll_ctl(2).
+    #[cfg(feature = "full")]
+    pub(crate) fn listen(&self, fd: BorrowedFd<'_>, token: u8, asks: bool) -> io::Result<()> {
+        let flags = match asks {
+            true => epoll::EventFlags::IN,
+            false => epoll::EventFlags::empty(),
+        };
+        let data = epoll::EventData::new_u64(u64::from(token));
+        epoll::modify(&self.epoll, fd, data, flags)
+    }
+
     fn add(&self, fd: BorrowedFd<'_>, token: u8, flags: epoll::EventFlags) -> io::Result<()> {
         if token >= TOKENS {
             return Err(Errno::INVAL);
@@ -86,6 +101,24 @@ impl Poller {
             .get()
             .map_or(limit, |other| other.min(limit));
         self.longest_wait.set(Some(shorter));
+    }
+
+    /// Waits like `wait`, for less than a millisecond if need be, which epoll can't on kernels before 5.11.
+    ///
+    /// # Errors
+    /// The kernel's, from ppoll(2) and epoll_wait(2); a signal is none.
+    #[cfg(feature = "full")]
+    pub(crate) fn pause(&self, time: Duration) -> io::Result<Ready> {
+        let time = Timespec {
+            tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: time.subsec_nanos().into(),
+        };
+        let mut fds = [PollFd::new(&self.epoll, PollFlags::IN)];
+        match poll(&mut fds, Some(&time)) {
+            Ok(0) | Err(Errno::INTR) => Ok(Ready::default()),
+            Ok(_) => self.wait(Some(Duration::ZERO)),
+            Err(error) => Err(error),
+        }
     }
 
     /// Waits until a token asks, the time is up (never, for `None`), or a signal comes. Rings that

@@ -86,6 +86,10 @@ pub trait View {
     /// So many events found no room in a ring; people are told by others.
     #[cfg(feature = "full")]
     fn lost(&mut self, _map: &str, _cpu: u32, _count: u64, _out: &mut Vec<u8>) {}
+
+    /// What stands at the end, when the last event was shown.
+    #[cfg(feature = "full")]
+    fn end(&mut self, _out: &mut Vec<u8>) {}
 }
 
 /// All tools, in the order in which they are listed.

@@ -94,7 +94,8 @@ impl<'g> Given<'g> {
     }
 }
 
-fn is_ring(map: &MapSpec<'_>) -> bool {
+/// Whether a map is a ring of either kind.
+pub fn is_ring(map: &MapSpec<'_>) -> bool {
     matches!(
         map.map_type,
         BPF_MAP_TYPE_PERF_EVENT_ARRAY | BPF_MAP_TYPE_RINGBUF

@@ -157,6 +157,7 @@ kernel_constants! { u64:
 kernel_constants! { u32:
     PERF_EVENT_IOC_ENABLE = 0x2400,
     PERF_EVENT_IOC_DISABLE = 0x2401,
+    PERF_EVENT_IOC_SET_OUTPUT = 0x2405,
     PERF_EVENT_IOC_SET_BPF = 0x4004_2408,
 }
 

@@ -1,0 +1,103 @@
+//! What was lost, by ring and CPU: told on standard error while it happens, and in all at the end.
+
+use std::time::{Duration, Instant};
+
+use super::output::{plain, say};
+
+/// Losses come with every record where a ring overflows; a person is told once a second.
+const TOLD_EVERY: Duration = Duration::from_secs(1);
+
+/// The losses of a session.
+#[derive(Debug, Default)]
+pub struct Losses {
+    places: Vec<Place>,
+    /// When they were last told.
+    told: Option<Instant>,
+}
+
+/// A ring on a CPU.
+#[derive(Debug)]
+struct Place {
+    ring: usize,
+    /// `None` for a ring of all CPUs.
+    cpu: Option<u32>,
+    lost: u64,
+    /// How many of them were told.
+    told: u64,
+}
+
+impl Losses {
+    /// Counts records that were lost.
+    pub fn add(&mut self, ring: usize, cpu: Option<u32>, count: u64) {
+        let here = |place: &&mut Place| place.ring == ring && place.cpu == cpu;
+        match self.places.iter_mut().find(here) {
+            Some(place) => place.lost = place.lost.saturating_add(count),
+            None => self.places.push(Place {
+                ring,
+                cpu,
+                lost: count,
+                told: 0,
+            }),
+        }
+    }
+
+    /// Says what was lost since it was last said, unless that was within the last second.
+    pub fn tell<'n>(&mut self, now: Instant, name: &dyn Fn(usize) -> &'n str) {
+        let soon = |told: Instant| now.saturating_duration_since(told) < TOLD_EVERY;
+        if self.places.iter().all(|place| place.lost == place.told) || self.told.is_some_and(soon) {
+            return;
+        }
+        self.told = Some(now);
+        self.places.sort_by_key(|place| (place.ring, place.cpu));
+        for place in &mut self.places {
+            let count = place.lost.saturating_sub(place.told);
+            if count > 0 {
+                let ring = plain(name(place.ring));
+                match place.cpu {
+                    Some(cpu) => say(format_args!("lost {count} events on CPU {cpu} ({ring})\n")),
+                    None => say(format_args!("lost {count} events ({ring})\n")),
+                }
+            }
+            place.told = place.lost;
+        }
+    }
+
+    /// How many there were in all.
+    pub fn sum(&self) -> u64 {
+        let lost = self.places.iter().map(|place| place.lost);
+        lost.fold(0, u64::saturating_add)
+    }
+
+    /// Says how many there were in all, if any.
+    pub fn tell_all(&self) {
+        let lost = self.sum();
+        if lost > 0 {
+            say(format_args!(
+                "lost {lost} events in all: the rings were full\n"
+            ));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn losses_add_up_by_ring_and_cpu() {
+        let mut losses = Losses::default();
+        losses.add(0, Some(1), 5);
+        losses.add(1, None, 7);
+        losses.add(0, Some(1), u64::MAX);
+        losses.add(0, Some(0), 1);
+        assert_eq!(losses.places.len(), 3);
+        assert_eq!(losses.sum(), u64::MAX);
+        let now = Instant::now();
+        losses.tell(now, &|_| "events");
+        assert!(losses.places.iter().all(|place| place.told == place.lost));
+        losses.add(0, Some(0), 2);
+        losses.tell(now, &|_| "events");
+        let told: Vec<u64> = losses.places.iter().map(|place| place.told).collect();
+        assert_eq!(told, [1, u64::MAX, 7], "not within the same second");
+    }
+}

@@ -1,0 +1,182 @@
+//! The rings of a session: read for batches, their losses counted and told.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use btfly::load::Loaded;
+use btfly::ring::{self, Record, RingOptions};
+use btfly::sys::poll::{Poller, Ready};
+use rustix::fd::AsFd;
+
+use super::Failure;
+use super::losses::Losses;
+use super::output::{Patience, Written};
+use super::sink::Sink;
+use crate::tools::View;
+
+/// How often a look is taken for CPUs that came online, where records come anyway, and where none does.
+const CPUS_EVERY: Duration = Duration::from_millis(100);
+const CPUS_AT_LAST: Duration = Duration::from_secs(1);
+
+/// Output is written when this much has gathered, and when nothing more is there.
+pub const FLUSH: usize = 16 * 1024;
+
+/// The rings of what was loaded.
+pub struct Rings<'l> {
+    loaded: &'l Loaded<'l>,
+    rings: ring::Rings<'l>,
+    /// The index of each ring's map.
+    maps: Vec<usize>,
+    /// What each BPF ring had no room for at the last look; behind them, what some unknown one had.
+    failed: Vec<u64>,
+    losses: Losses,
+    cpus_seen: Instant,
+}
+
+impl<'l> Rings<'l> {
+    pub fn open(loaded: &'l Loaded<'l>, options: RingOptions) -> Result<Rings<'l>, Failure> {
+        let rings = ring::Rings::new(options);
+        let mut rings = rings.map_err(|e| Failure::other(format!("epoll: {e}")))?;
+        let mut maps = Vec::new();
+        for (index, map) in loaded.maps.iter().enumerate() {
+            if rings.add(map.fd.as_fd(), map.map_type)?.is_some() {
+                maps.push(index);
+            }
+        }
+        Ok(Rings {
+            loaded,
+            rings,
+            failed: vec![0; maps.len() + 1],
+            maps,
+            losses: Losses::default(),
+            cpus_seen: Instant::now(),
+        })
+    }
+
+    pub fn poller(&self) -> &Poller {
+        self.rings.poller()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rings.is_empty()
+    }
+
+    /// Waits until the rings are to be read, something else asks for attention, or the time is up.
+    pub fn wait(&mut self, sink: &Sink, timeout: Option<Duration>) -> Result<Ready, Failure> {
+        let limit = match self.is_empty() {
+            true => timeout,
+            false => Some(timeout.map_or(CPUS_AT_LAST, |timeout| timeout.min(CPUS_AT_LAST))),
+        };
+        if sink.is_behind() {
+            // The reader is waited for, too, and the rings are looked at no later than without it.
+            let limits = [limit, self.rings.look_within()];
+            return sink.wait(self.poller(), limits.into_iter().flatten().min());
+        }
+        Ok(self.rings.wait(limit)?)
+    }
+
+    /// Opens rings on CPUs that came online.
+    pub fn follow_cpus(&mut self) -> Result<(), Failure> {
+        if self.cpus_seen.elapsed() < CPUS_EVERY {
+            return Ok(());
+        }
+        self.cpus_seen = Instant::now();
+        Ok(self.rings.follow_cpus()?)
+    }
+
+    /// Hands everything that is in the rings to the view, and writes what it makes of it.
+    pub fn drain(
+        &mut self,
+        view: &mut dyn View,
+        out: &mut Vec<u8>,
+        sink: &mut Sink,
+        patience: Patience<'_>,
+    ) -> Result<Written, Failure> {
+        self.read(view, out, sink, patience, Last::No)
+    }
+
+    /// The last of it, when the programs are detached: with what was lost and not told.
+    pub fn finish(
+        &mut self,
+        view: &mut dyn View,
+        out: &mut Vec<u8>,
+        sink: &mut Sink,
+        patience: Patience<'_>,
+    ) -> Result<Written, Failure> {
+        self.read(view, out, sink, patience, Last::Yes)
+    }
+
+    fn read(
+        &mut self,
+        view: &mut dyn View,
+        out: &mut Vec<u8>,
+        sink: &mut Sink,
+        patience: Patience<'_>,
+        last: Last,
+    ) -> Result<Written, Failure> {
+        let (loaded, maps, losses) = (self.loaded, &self.maps, &mut self.losses);
+        let map_of = |ring: usize| maps.get(ring).and_then(|index| loaded.maps.get(*index));
+        let mut written = Ok(Written::All);
+        let mut each = |ring: usize, cpu: u32, record: Record<'_>| {
+            let map = map_of(ring).map_or("", |map| map.name.as_str());
+            match record {
+                Record::Sample(bytes) => view.event(map, cpu, bytes, out),
+                Record::Lost(count) => {
+                    view.lost(map, cpu, count, out);
+                    losses.add(ring, Some(cpu), count);
+                }
+            }
+            if out.len() < FLUSH {
+                return ControlFlow::Continue(());
+            }
+            written = sink.write(out, patience);
+            out.clear();
+            match written {
+                Ok(Written::All) => ControlFlow::Continue(()),
+                _ => ControlFlow::Break(()),
+            }
+        };
+        let _ = match last {
+            Last::No => self.rings.drain(&mut each),
+            Last::Yes => self.rings.finish(&mut each),
+        };
+        let name = |ring: usize| map_of(ring).map_or("", |map| map.name.as_str());
+        // What BPF rings had no room for, the programs count themselves.
+        for (ring, failed) in self.failed.iter_mut().enumerate() {
+            let map = maps.get(ring).copied().unwrap_or(usize::MAX);
+            let count = match loaded.ring_failures(map) {
+                Some(sum) => sum,
+                None if ring == maps.len() => loaded.other_ring_failures(),
+                None => continue,
+            };
+            let new = count.saturating_sub(std::mem::replace(failed, count));
+            if new > 0 {
+                view.lost(name(ring), 0, new, out);
+                losses.add(ring, None, new);
+            }
+        }
+        losses.tell(Instant::now(), &name);
+        match written? {
+            Written::All => {}
+            other => return Ok(other),
+        }
+        if last == Last::Yes {
+            view.end(out);
+        }
+        let written = sink.write(out, patience)?;
+        out.clear();
+        Ok(written)
+    }
+
+    /// Says how many events were lost in all.
+    pub fn report_losses(&mut self) {
+        self.losses.tell_all();
+    }
+}
+
+/// Whether anything can still come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Last {
+    No,
+    Yes,
+}
