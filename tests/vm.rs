@@ -57,6 +57,9 @@ mod probes;
 mod program;
 #[path = "vm/relocate.rs"]
 mod relocate;
+#[cfg(feature = "full")]
+#[path = "vm/rings.rs"]
+mod rings;
 #[path = "vm/run.rs"]
 mod run;
 #[path = "vm/sandbox.rs"]
