@@ -197,7 +197,7 @@ pub fn run(
             && written == Written::All
         {
             ticker.tick(&loaded, &kernel.features, Moment::End, &mut out)?;
-            written = sink.write_patiently(&out, &signals, LAST_MOMENT)?;
+            written = sink.write_patiently(&out, &signals, LAST_MOMENT * 10)?;
         }
     }
     rings.report_losses();
