@@ -81,6 +81,8 @@ mod table;
 mod targets;
 #[path = "vm/types.rs"]
 mod types;
+#[path = "vm/values.rs"]
+mod values;
 #[path = "vm/verdicts.rs"]
 mod verdicts;
 #[path = "vm/watch.rs"]

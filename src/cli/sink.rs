@@ -34,6 +34,10 @@ pub struct Sink {
     /// What the reader has not taken yet; the first `done` bytes it has.
     waiting: Vec<u8>,
     done: usize,
+    /// Bytes that were let go before those that wait.
+    before: u64,
+    /// Where among all bytes notices begin that wait: what is dropped of them was no event.
+    notices: Vec<u64>,
     /// The last byte that was taken ended no line, and what followed it is gone.
     broken_line: bool,
     /// Lines dropped and not yet told in the output.
@@ -73,6 +77,8 @@ impl Sink {
             to,
             waiting: Vec::new(),
             done: 0,
+            before: 0,
+            notices: Vec::new(),
             broken_line: false,
             untold: 0,
             dropped: 0,
@@ -156,7 +162,7 @@ impl Sink {
                 match wait_writable(fd, Some(signals.as_fd()), end) {
                     Ok(Writable::Yes) => {}
                     Ok(Writable::Stopped) => {
-                        self.count(rest);
+                        self.count(line_count(rest));
                         return Ok(Written::Stopped);
                     }
                     Err(error) => return Err(self.failed(error)),
@@ -233,10 +239,13 @@ impl Sink {
         let left = self.waiting.len() - self.done.min(self.waiting.len());
         if left > 0 && left + notice.len() + lines.len() > MOST_WAITING {
             self.error = None;
-            return self.count(lines);
+            return self.count(line_count(lines));
         }
         self.untold = 0;
-        self.waiting.extend_from_slice(&notice);
+        if !notice.is_empty() {
+            self.notices.push(self.before + self.waiting.len() as u64);
+            self.waiting.extend_from_slice(&notice);
+        }
         self.waiting.extend_from_slice(lines);
     }
 
@@ -291,27 +300,27 @@ impl Sink {
     }
 
     fn forget_done(&mut self) {
-        self.waiting.drain(..self.done.min(self.waiting.len()));
+        let done = self.done.min(self.waiting.len());
+        self.waiting.drain(..done);
         self.done = 0;
+        self.before += done as u64;
+        self.notices.retain(|at| *at >= self.before);
     }
 
     /// Lets go of what waits, and counts it.
     fn drop_waiting(&mut self, error: Option<Errno>) {
-        let done = self.done.min(self.waiting.len());
-        let (taken, rest) = self.waiting.split_at(done);
-        let ended = taken.is_empty() || taken.ends_with(b"\n");
-        self.broken_line |= !ended;
-        let rest = rest.to_vec();
-        self.waiting.clear();
-        self.done = 0;
+        self.broken_line |= self.done > 0 && self.waiting.get(self.done - 1) != Some(&b'\n');
+        self.forget_done();
+        let notices = std::mem::take(&mut self.notices).len() as u64;
+        let rest = std::mem::take(&mut self.waiting);
+        self.before += rest.len() as u64;
         if !rest.is_empty() {
             self.error = error;
-            self.count(&rest);
+            self.count(line_count(&rest).saturating_sub(notices));
         }
     }
 
-    fn count(&mut self, lines: &[u8]) {
-        let count = lines.iter().filter(|&&b| b == b'\n').count() as u64;
+    fn count(&mut self, count: u64) {
         self.untold = self.untold.saturating_add(count);
         self.dropped = self.dropped.saturating_add(count);
         if self.told.is_some_and(|told| told.elapsed() < TELL_EVERY) {
@@ -344,5 +353,116 @@ impl Sink {
 
     fn failed(&self, error: Errno) -> Failure {
         Failure::other(format!("writing the output: {}", self.why(error)))
+    }
+}
+
+fn line_count(lines: &[u8]) -> u64 {
+    lines.iter().filter(|&&b| b == b'\n').count() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn notice(lines: u64, out: &mut Vec<u8>) {
+        out.extend_from_slice(format!("dropped {lines}\n").as_bytes());
+    }
+
+    fn read(pipe: &OwnedFd) -> String {
+        let mut all = Vec::new();
+        let mut buffer = [0; 65536];
+        loop {
+            let mut fds = [rustix::event::PollFd::new(
+                pipe,
+                rustix::event::PollFlags::IN,
+            )];
+            let none = rustix::event::Timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            };
+            let ready = rustix::event::poll(&mut fds, Some(&none)).unwrap();
+            if ready == 0 {
+                return String::from_utf8(all).unwrap();
+            }
+            let len = rustix::io::read(pipe, &mut buffer).unwrap();
+            all.extend_from_slice(&buffer[..len]);
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_dropped_by_whole_lines_and_all_is_accounted_for() {
+        let (reader, writer) = rustix::pipe::pipe().unwrap();
+        let mut sink = Sink::stream(writer, notice);
+        let line = |number: u64| format!("{number:0>99}\n");
+        let sent = 20_000;
+        for number in 0..sent {
+            let lines = line(number);
+            assert_eq!(
+                sink.write(lines.as_bytes(), Patience::default()).unwrap(),
+                Written::All
+            );
+        }
+        let dropped = sink.dropped;
+        assert!(dropped > 0 && sink.waiting.len() <= MOST_WAITING);
+        let mut text = String::new();
+        loop {
+            let more = read(&reader);
+            if more.is_empty() {
+                break;
+            }
+            text += &more;
+            sink.write(b"", Patience::default()).unwrap();
+        }
+        sink.write(b"last\n", Patience::default()).unwrap();
+        text += &read(&reader);
+        assert!(text.ends_with(&format!("dropped {dropped}\nlast\n")));
+        let received = text.lines().filter(|l| l.starts_with('0')).count() as u64;
+        assert_eq!(received + dropped, sent);
+        assert!(sink.finish(Instant::now()).is_ok());
+    }
+
+    #[test]
+    fn a_notice_that_is_dropped_itself_is_no_event() {
+        let (_reader, writer) = rustix::pipe::pipe().unwrap();
+        let mut sink = Sink::stream(writer, notice);
+        sink.waiting = b"0\n".repeat(MOST_WAITING / 2);
+        sink.write(b"1\n2\n", Patience::default()).unwrap();
+        sink.write(b"3\n", Patience::default()).unwrap();
+        let waiting = line_count(&sink.waiting[sink.done..]);
+        let notices = sink.notices.len() as u64;
+        let dropped = sink.dropped;
+        sink.drop_waiting(None);
+        assert_eq!(sink.dropped, dropped + waiting - notices);
+    }
+
+    #[test]
+    fn notices_add_up_to_what_was_dropped_however_the_reader_reads() {
+        let (reader, writer) = rustix::pipe::pipe().unwrap();
+        let mut sink = Sink::stream(writer, notice);
+        let (mut text, mut sent, mut state) = (String::new(), 0u64, 1u32);
+        for _ in 0..6000 {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let count = u64::from(state >> 16) % 20 + 1;
+            let lines = format!("{:0>999}\n", sent).repeat(count as usize);
+            sent += count;
+            sink.write(lines.as_bytes(), Patience::default()).unwrap();
+            if (state >> 8) % 97 == 0 {
+                text += &read(&reader);
+            }
+        }
+        loop {
+            let more = read(&reader);
+            text += &more;
+            sink.write(b"", Patience::default()).unwrap();
+            if more.is_empty() && sink.waiting.is_empty() {
+                break;
+            }
+        }
+        sink.write(b"last\n", Patience::default()).unwrap();
+        text += &read(&reader);
+        let told = text.lines().filter_map(|l| l.strip_prefix("dropped "));
+        let told: u64 = told.map(|number| number.parse::<u64>().unwrap()).sum();
+        let received = text.lines().filter(|l| l.starts_with('0')).count() as u64;
+        assert_eq!((told, received + told), (sink.dropped, sent));
     }
 }

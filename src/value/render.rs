@@ -189,11 +189,16 @@ impl Plan {
                 c @ b'!'..=b'~' if raw < 0x80 => {
                     let quote = match style {
                         Style::Json => b'"',
+                        #[cfg(feature = "full")]
+                        Style::Csv => b'"',
                         _ => b'\'',
                     };
                     out.push(quote);
-                    if c == quote || c == b'\\' {
-                        out.push(b'\\');
+                    match (c, style) {
+                        #[cfg(feature = "full")]
+                        (b'"', Style::Csv) => out.push(b'"'),
+                        _ if c == quote || c == b'\\' => out.push(b'\\'),
+                        _ => {}
                     }
                     out.push(c);
                     out.push(quote);

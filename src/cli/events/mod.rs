@@ -9,9 +9,11 @@ use btfly::btf::{Btf, Kind as BtfKind, TypeId, Types};
 use btfly::object::{MapSpec, Object};
 use btfly::sys::abi::{BPF_MAP_TYPE_PERF_EVENT_ARRAY, BPF_MAP_TYPE_RINGBUF};
 #[cfg(feature = "full")]
-use btfly::value::Fields;
+use btfly::value::{Fields, Fit};
 use btfly::value::{Plan, push_hex};
 
+#[cfg(feature = "full")]
+use super::output::say;
 use super::{Class, Failure};
 use crate::tools::View;
 #[cfg(feature = "full")]
@@ -26,6 +28,9 @@ pub struct Events {
 struct Ring {
     name: String,
     kinds: Kinds,
+    /// That its records are longer than their type was said.
+    #[cfg(feature = "full")]
+    told: bool,
 }
 
 /// Of which types a ring's records are.
@@ -51,6 +56,14 @@ impl Events {
             .iter()
             .map(|event| Given::new(event, &rings))
             .collect::<Result<Vec<_>, _>>()?;
+        #[cfg(feature = "full")]
+        for (index, given_now) in given.iter().enumerate() {
+            let again = given.iter().skip(index + 1);
+            if again.into_iter().any(|other| other.map == given_now.map) {
+                let what = given_now.map.unwrap_or("all rings");
+                return Err(Failure::usage(format!("--event is given twice for {what}")));
+            }
+        }
         // What is wrong with one is told although no ring asks for it.
         for given in given.iter().filter(|given| given.map.is_none()) {
             choose::check(object, given)?;
@@ -63,10 +76,35 @@ impl Events {
                 Ok(Ring {
                     name: ring.name.to_owned(),
                     kinds: choose::kinds(object, ring, of_ring.or(of_all))?,
+                    #[cfg(feature = "full")]
+                    told: false,
                 })
             })
             .collect::<Result<_, Failure>>()?;
         Ok(Events { rings })
+    }
+}
+
+#[cfg(feature = "full")]
+impl Events {
+    /// Says once of a ring that its records are longer than their type, which is then another's. Shorter
+    /// ones are usual: programs send only as much of a long text as there is.
+    fn judge(&mut self, map: &str, record: &[u8]) {
+        let Some(ring) = self.rings.iter_mut().find(|ring| ring.name == map) else {
+            return;
+        };
+        let Kinds::One(kind) = &ring.kinds else {
+            return;
+        };
+        if let Fit::Longer(more) = kind.plan.fit(record.len())
+            && !ring.told
+        {
+            ring.told = true;
+            say(format_args!(
+                "btfly: a record of {map} is {more} bytes longer than {}: --event {map}=TYPE names another type\n",
+                kind.name
+            ));
+        }
     }
 }
 
@@ -189,7 +227,7 @@ fn hexadecimal(bytes: &[u8], out: &mut Vec<u8>) {
 impl View for Events {
     fn header(&mut self, out: &mut Vec<u8>) {
         let several = self.rings.len() > 1;
-        for Ring { name, kinds } in &self.rings {
+        for Ring { name, kinds, .. } in &self.rings {
             let start = |out: &mut Vec<u8>| {
                 if several {
                     out.extend_from_slice(name.as_bytes());
@@ -219,6 +257,8 @@ impl View for Events {
             out.extend_from_slice(map.as_bytes());
             out.push(b' ');
         }
+        #[cfg(feature = "full")]
+        self.judge(map, bytes);
         let ring = self.rings.iter().find(|ring| ring.name == map);
         #[cfg(feature = "full")]
         if let Some(Kinds::Several(types)) = ring.map(|ring| &ring.kinds) {
@@ -251,6 +291,7 @@ impl View for Events {
 
     #[cfg(feature = "full")]
     fn fields(&mut self, map: &str, bytes: &[u8], to: &mut Fields<'_>) -> bool {
+        self.judge(map, bytes);
         let ring = self.rings.iter().find(|ring| ring.name == map);
         match ring.and_then(|ring| ring.kinds.of(bytes)) {
             Some(kind) => {
