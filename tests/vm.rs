@@ -70,8 +70,6 @@ mod sections;
 mod shapes;
 #[path = "vm/show.rs"]
 mod show;
-#[path = "vm/show_debian.rs"]
-mod show_debian;
 #[path = "vm/stop.rs"]
 mod stop;
 #[path = "vm/struct_ops.rs"]
