@@ -14,9 +14,10 @@ use super::output::{Patience, Written};
 use super::sink::Sink;
 use crate::tools::View;
 
-/// How often a look is taken for CPUs that came online, where records come anyway, and where none does.
+/// How often a look is taken for CPUs that came online, where records come anyway, and where none does: one that
+/// was away between two looks would not be missed.
 const CPUS_EVERY: Duration = Duration::from_millis(100);
-const CPUS_AT_LAST: Duration = Duration::from_secs(1);
+const CPUS_AT_LAST: Duration = Duration::from_millis(200);
 
 /// Output is written when this much has gathered, and when nothing more is there.
 pub const FLUSH: usize = 16 * 1024;
