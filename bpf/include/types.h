@@ -28,6 +28,7 @@ enum {
 
 /* Flags of bpf_map_update_elem() and bpf_perf_event_output(). */
 #define BPF_ANY 0
+#define BPF_NOEXIST 1
 #define BPF_F_CURRENT_CPU 0xffffffffULL
 
 #include <bpf/bpf_helpers.h>

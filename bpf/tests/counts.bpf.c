@@ -15,7 +15,6 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define SLOTS 27
 #define BPF_MAP_TYPE_PERCPU_HASH 5
 #define BPF_MAP_TYPE_STACK_TRACE 7
-#define BPF_NOEXIST 1
 
 const volatile __u32 target = 0;
 

@@ -8,7 +8,7 @@ use super::{Common, Failure, loading, objects, parse, session};
 
 /// Load a BPF object, attach its programs, and print its events. Fill a map before anything is
 /// attached with --put MAP KEY VALUE, as often as you like: KEY and VALUE are written in the fields
-/// of their types, as in --put my_config 0 '{{message: "hey root"}}'.
+/// of their types, as in --put my_config 0 '{message: "hey root"}'.
 #[derive(argh::FromArgs)]
 struct Run {
     /// the object file; of several (in a full build), one may use what another defines
