@@ -353,7 +353,8 @@ fn many_records_wake_the_reader_now_and_then_and_none_hardly_ever() {
     let before = wakes();
     sleep(Duration::from_secs(3));
     let idle = wakes() - before;
-    assert!(idle <= 8, "{idle} wake-ups in 3 s of nothing");
+    // A look for CPUs is taken five times a second.
+    assert!(idle <= 18, "{idle} wake-ups in 3 s of nothing");
     let before = wakes();
     for _ in 0..1000 {
         send(How::Perf, RESERVED, 10);
