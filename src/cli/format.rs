@@ -1,6 +1,7 @@
 //! The forms in which events are shown: columns for people; JSON, CSV and trees of what a view says of each
 //! event.
 
+use btfly::ring::Batch;
 use btfly::sys::kernel::{Clock, now_ns};
 use btfly::value::{Cells, Fields, WallClock, escape, escape_json, push_unsigned};
 
@@ -178,7 +179,58 @@ impl View for Formatted<'_> {
         self.view.fields(map, bytes, to)
     }
 
+    fn counts(&self) -> bool {
+        self.view.counts()
+    }
+
+    fn counted(&mut self, map: &str, batch: Batch) {
+        self.view.counted(map, batch);
+    }
+
+    fn sum_up(&mut self, out: &mut Vec<u8>) {
+        let now = now_ns(Clock::Realtime);
+        match self.format {
+            Format::Text | Format::Tree => {
+                let start = out.len();
+                self.view.sum_up(out);
+                if self.timestamp {
+                    for line in out.split_off(start).split_inclusive(|&b| b == b'\n') {
+                        self.stamp(out);
+                        out.extend_from_slice(line);
+                    }
+                }
+            }
+            Format::Json => {
+                for total in self.view.totals() {
+                    begin(&mut self.clock, now, out);
+                    out.extend_from_slice(b",\"map\":\"");
+                    escape_json(total.map.as_bytes(), out);
+                    out.push(b'"');
+                    for (name, number) in total.numbers() {
+                        out.extend_from_slice(b",\"");
+                        out.extend_from_slice(name.as_bytes());
+                        out.extend_from_slice(b"\":");
+                        push_unsigned(number, out);
+                    }
+                    out.extend_from_slice(b"}\n");
+                }
+            }
+            Format::Csv => {
+                let (clock, cells) = (&mut self.clock, &mut self.cells);
+                for total in self.view.totals() {
+                    cells.cell("time", |out| clock.push(now, out));
+                    cells.cell("map", |out| escape(total.map.as_bytes(), out));
+                    for (name, number) in total.numbers() {
+                        cells.cell(name, |out| push_unsigned(number, out));
+                    }
+                    cells.row(out);
+                }
+            }
+        }
+    }
+
     fn lost(&mut self, map: &str, cpu: u32, count: u64, out: &mut Vec<u8>) {
+        self.view.lost(map, cpu, count, out);
         if self.format != Format::Json {
             return;
         }

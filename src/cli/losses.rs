@@ -68,14 +68,33 @@ impl Losses {
         lost.fold(0, u64::saturating_add)
     }
 
-    /// Says how many there were in all, if any.
-    pub fn tell_all(&self) {
-        let lost = self.sum();
-        if lost > 0 {
-            say(format_args!(
-                "lost {lost} events in all: the rings were full\n"
-            ));
+    /// Says how many there were in all, and in which rings, if there were any.
+    pub fn tell_all<'n>(&self, name: &dyn Fn(usize) -> &'n str) {
+        if let Some(text) = self.in_all(name) {
+            say(format_args!("{text}\n"));
         }
+    }
+
+    fn in_all<'n>(&self, name: &dyn Fn(usize) -> &'n str) -> Option<String> {
+        let lost = self.sum();
+        if lost == 0 {
+            return None;
+        }
+        let mut text = format!("lost {lost} events in all: the rings were full");
+        let mut places: Vec<&Place> = self.places.iter().collect();
+        places.sort_by_key(|place| (place.ring, place.cpu));
+        let mut start = " (";
+        for place in places.into_iter().filter(|place| place.lost > 0) {
+            let (ring, count) = (plain(name(place.ring)), place.lost);
+            text += start;
+            match place.cpu {
+                Some(cpu) => text += &format!("{ring} on CPU {cpu}: {count}"),
+                None => text += &format!("{ring}: {count}"),
+            }
+            start = ", ";
+        }
+        text.push(')');
+        Some(text)
     }
 }
 
@@ -99,5 +118,19 @@ mod tests {
         losses.tell(now, &|_| "events");
         let told: Vec<u64> = losses.places.iter().map(|place| place.told).collect();
         assert_eq!(told, [1, u64::MAX, 7], "not within the same second");
+    }
+
+    #[test]
+    fn where_they_were_is_said_at_the_end() {
+        let mut losses = Losses::default();
+        let name = |ring: usize| ["perf", "ring"].get(ring).copied().unwrap_or_default();
+        assert_eq!(losses.in_all(&name), None);
+        losses.add(1, None, 7);
+        losses.add(0, Some(1), 5);
+        losses.add(0, Some(0), 2);
+        let text = losses.in_all(&name).unwrap();
+        let (sum, places) = text.split_once(": the rings were full ").unwrap();
+        assert_eq!(sum, "lost 14 events in all");
+        assert_eq!(places, "(perf on CPU 0: 2, perf on CPU 1: 5, ring: 7)");
     }
 }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use btfly::load::Loaded;
-use btfly::ring::{self, Record, RingOptions};
+use btfly::ring::{self, Batch, Record, RingOptions};
 use btfly::sys::poll::{Poller, Ready};
 use rustix::fd::AsFd;
 
@@ -115,11 +115,42 @@ impl<'l> Rings<'l> {
         patience: Patience<'_>,
         last: Last,
     ) -> Result<Written, Failure> {
+        let written = match view.counts() {
+            true => {
+                self.count(view, out, last);
+                Ok(Written::All)
+            }
+            false => self.show(view, out, sink, patience, last),
+        };
+        self.ask_programs(view, out);
+        let (loaded, maps) = (self.loaded, &self.maps);
+        self.losses
+            .tell(Instant::now(), &|ring| map_name(loaded, maps, ring));
+        match written? {
+            Written::All => {}
+            other => return Ok(other),
+        }
+        if last == Last::Yes {
+            view.sum_up(out);
+        }
+        let written = sink.write(out, patience)?;
+        out.clear();
+        Ok(written)
+    }
+
+    /// Has the view show what is in the rings.
+    fn show(
+        &mut self,
+        view: &mut dyn View,
+        out: &mut Vec<u8>,
+        sink: &mut Sink,
+        patience: Patience<'_>,
+        last: Last,
+    ) -> Result<Written, Failure> {
         let (loaded, maps, losses) = (self.loaded, &self.maps, &mut self.losses);
-        let map_of = |ring: usize| maps.get(ring).and_then(|index| loaded.maps.get(*index));
         let mut written = Ok(Written::All);
         let mut each = |ring: usize, cpu: u32, record: Record<'_>| {
-            let map = map_of(ring).map_or("", |map| map.name.as_str());
+            let map = map_name(loaded, maps, ring);
             match record {
                 Record::Sample(bytes) => view.event(map, cpu, bytes, out),
                 Record::Lost(count) => {
@@ -141,8 +172,29 @@ impl<'l> Rings<'l> {
             Last::No => self.rings.drain(&mut each),
             Last::Yes => self.rings.finish(&mut each),
         };
-        let name = |ring: usize| map_of(ring).map_or("", |map| map.name.as_str());
-        // What BPF rings had no room for, the programs count themselves.
+        written
+    }
+
+    /// Tells the view how many records are in the rings.
+    fn count(&mut self, view: &mut dyn View, out: &mut Vec<u8>, last: Last) {
+        let (loaded, maps, losses) = (self.loaded, &self.maps, &mut self.losses);
+        let mut each = |ring: usize, cpu: u32, batch: Batch| {
+            let map = map_name(loaded, maps, ring);
+            view.counted(map, batch);
+            if batch.lost > 0 {
+                view.lost(map, cpu, batch.lost, out);
+                losses.add(ring, Some(cpu), batch.lost);
+            }
+        };
+        match last {
+            Last::No => self.rings.count(&mut each),
+            Last::Yes => self.rings.count_last(&mut each),
+        }
+    }
+
+    /// What BPF rings had no room for, the programs count themselves.
+    fn ask_programs(&mut self, view: &mut dyn View, out: &mut Vec<u8>) {
+        let (loaded, maps, losses) = (self.loaded, &self.maps, &mut self.losses);
         for (ring, failed) in self.failed.iter_mut().enumerate() {
             let map = maps.get(ring).copied().unwrap_or(usize::MAX);
             let count = match loaded.ring_failures(map) {
@@ -152,27 +204,24 @@ impl<'l> Rings<'l> {
             };
             let new = count.saturating_sub(std::mem::replace(failed, count));
             if new > 0 {
-                view.lost(name(ring), 0, new, out);
+                view.lost(map_name(loaded, maps, ring), 0, new, out);
                 losses.add(ring, None, new);
             }
         }
-        losses.tell(Instant::now(), &name);
-        match written? {
-            Written::All => {}
-            other => return Ok(other),
-        }
-        if last == Last::Yes {
-            view.end(out);
-        }
-        let written = sink.write(out, patience)?;
-        out.clear();
-        Ok(written)
     }
 
-    /// Says how many events were lost in all.
+    /// Says how many events were lost in all, and where.
     pub fn report_losses(&mut self) {
-        self.losses.tell_all();
+        let (loaded, maps) = (self.loaded, &self.maps);
+        let name = |ring: usize| map_name(loaded, maps, ring);
+        self.losses.tell_all(&name);
     }
+}
+
+/// The name of a ring's map; nothing for the one that stands for unknown rings.
+fn map_name<'l>(loaded: &'l Loaded<'_>, maps: &[usize], ring: usize) -> &'l str {
+    let map = maps.get(ring).and_then(|index| loaded.maps.get(*index));
+    map.map_or("", |map| map.name.as_str())
 }
 
 /// Whether anything can still come.

@@ -44,7 +44,7 @@ struct Run {
     #[argh(option, arg_name = "DIR")]
     pin_path: Option<String>,
 
-    /// print no events: how many came from each ring is said at the end
+    /// print no events: how many came from each ring is said at the end, and every --interval
     #[cfg(feature = "full")]
     #[argh(switch)]
     count_only: bool,
@@ -80,6 +80,8 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
         super::maps::Maps::new(&object, first_path, &run.map, &run.resize, pin_path)?
     };
     #[cfg(feature = "full")]
+    let sum_up_every = shows.interval_beside(run.count_only)?;
+    #[cfg(feature = "full")]
     let mut shows = super::show::Shows::new(&object, &shows, output.format)?;
     let mut events = Events::new(&object, &run.event)?;
     let prepare = |loaded: &Loaded<'_>| loading::fill(loaded, &puts, &entries);
@@ -105,6 +107,8 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
             wishes: hooks.wishes().clone(),
             #[cfg(feature = "full")]
             ticker: shows.as_mut().map(|shows| shows as _),
+            #[cfg(feature = "full")]
+            sum_up_every,
             #[cfg(feature = "full")]
             output,
             #[cfg(feature = "full")]

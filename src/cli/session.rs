@@ -42,6 +42,9 @@ pub struct Plan<'p> {
     /// What is shown beside the events, now and then.
     #[cfg(feature = "full")]
     pub ticker: Option<&'p mut dyn Ticker>,
+    /// How often the view sums up what it has seen; `None` for only at the end.
+    #[cfg(feature = "full")]
+    pub sum_up_every: Option<Duration>,
     /// In which form events are shown, and where.
     #[cfg(feature = "full")]
     pub output: super::output_options::OutputOptions,
@@ -64,6 +67,8 @@ impl Default for Plan<'_> {
             wishes: btfly::attach::Wishes::NONE,
             #[cfg(feature = "full")]
             ticker: None,
+            #[cfg(feature = "full")]
+            sum_up_every: None,
             #[cfg(feature = "full")]
             output: super::output_options::OutputOptions::default(),
             #[cfg(feature = "full")]
@@ -153,7 +158,9 @@ pub fn run(
     #[cfg(feature = "full")]
     let mut ticker = plan.ticker;
     #[cfg(feature = "full")]
-    let mut clock = Clock::new(ticker.as_ref().and_then(|ticker| ticker.every()));
+    let every = ticker.as_ref().and_then(|ticker| ticker.every());
+    #[cfg(feature = "full")]
+    let mut clock = Clock::new(every.or(plan.sum_up_every));
     while written == Written::All && lasting > 0 {
         let left = end.map(|end| end.saturating_duration_since(Instant::now()));
         if left == Some(Duration::ZERO) {
@@ -169,12 +176,13 @@ pub fn run(
         written = rings.drain(view, &mut out, &mut sink, patience)?;
         rings.follow_cpus()?;
         #[cfg(feature = "full")]
-        if let Some(ticker) = &mut ticker
-            && written == Written::All
-            && !sink.is_behind()
-            && clock.is_due()
-        {
-            ticker.tick(&loaded, &kernel.features, Moment::Running, &mut out)?;
+        if written == Written::All && !sink.is_behind() && clock.is_due() {
+            if plan.sum_up_every.is_some() {
+                view.sum_up(&mut out);
+            }
+            if let Some(ticker) = &mut ticker {
+                ticker.tick(&loaded, &kernel.features, Moment::Running, &mut out)?;
+            }
             written = sink.write(&out, patience)?;
             out.clear();
         }

@@ -82,10 +82,10 @@ impl BpfRing {
     /// being one buffer for all CPUs. Stops where `each` breaks (that record counts as received), at
     /// a record that is still being written, and when as much as two rings was read: the poller will
     /// ask again then.
-    pub fn drain(
-        &mut self,
-        each: &mut dyn FnMut(u32, Record<'_>) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
+    pub fn drain<F>(&mut self, each: &mut F) -> ControlFlow<()>
+    where
+        F: FnMut(u32, Record<'_>) -> ControlFlow<()> + ?Sized,
+    {
         #[cfg(feature = "full")]
         self.release();
         let mut read = 0;
@@ -158,7 +158,11 @@ impl BpfRing {
     }
 
     /// One pass from our position to the kernel's; our position is stored once, at its end.
-    fn pass(&mut self, each: &mut dyn FnMut(u32, Record<'_>) -> ControlFlow<()>) -> Pass {
+    #[cfg_attr(all(hot_loops, feature = "full"), optimize(speed))]
+    fn pass<F>(&mut self, each: &mut F) -> Pass
+    where
+        F: FnMut(u32, Record<'_>) -> ControlFlow<()> + ?Sized,
+    {
         let start = self.consumer.load_acquire(0);
         let end = self.producer.load_acquire(0);
         let available = end.wrapping_sub(start);

@@ -6,6 +6,8 @@
 #![allow(unsafe_code)]
 
 mod bpf;
+#[cfg(feature = "full")]
+mod count;
 mod error;
 #[cfg(feature = "full")]
 mod pace;
@@ -18,6 +20,8 @@ mod sender;
 mod set;
 
 pub use bpf::BpfRing;
+#[cfg(feature = "full")]
+pub use count::Batch;
 pub use error::RingError;
 pub use perf::{PerfOptions, PerfRing, Wake};
 #[cfg(feature = "full")]

@@ -162,10 +162,10 @@ impl PerfRing {
     /// Hands over every record that is there, CPU by CPU, each CPU's in its order, with the number
     /// of its CPU. Breaks where `each` does; the record it breaks at counts as received, the rest
     /// stays for the next call. What comes while it runs stays for the next call, too.
-    pub fn drain(
-        &mut self,
-        each: &mut dyn FnMut(u32, Record<'_>) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
+    pub fn drain<F>(&mut self, each: &mut F) -> ControlFlow<()>
+    where
+        F: FnMut(u32, Record<'_>) -> ControlFlow<()> + ?Sized,
+    {
         for buffer in &mut self.buffers {
             buffer.drain(&mut self.scratch, each)?;
         }
@@ -350,11 +350,10 @@ impl Buffer {
         }
     }
 
-    fn drain(
-        &mut self,
-        scratch: &mut Vec<u8>,
-        each: &mut dyn FnMut(u32, Record<'_>) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
+    fn drain<F>(&mut self, scratch: &mut Vec<u8>, each: &mut F) -> ControlFlow<()>
+    where
+        F: FnMut(u32, Record<'_>) -> ControlFlow<()> + ?Sized,
+    {
         #[cfg(feature = "full")]
         self.release();
         let size = self.memory.len() - self.page;

@@ -57,6 +57,16 @@ impl Unread<'_> {
     }
 
     fn header(&self, at: usize) -> Option<PerfEventHeader> {
+        // Mostly it lies in the first piece.
+        #[cfg(feature = "full")]
+        if let Some(bytes) = self.first.get(at..).and_then(<[u8]>::first_chunk::<HEADER>) {
+            let [a, b, c, d, _, _, low, high] = *bytes;
+            return Some(PerfEventHeader {
+                record_type: u32::from_ne_bytes([a, b, c, d]),
+                misc: 0,
+                size: u16::from_ne_bytes([low, high]),
+            });
+        }
         let mut scratch = Vec::new();
         let bytes = self.bytes(at, HEADER, &mut scratch)?;
         Some(PerfEventHeader {
@@ -82,11 +92,11 @@ pub(super) struct Walked {
 
 /// Hands over the records in order, until none is left or `each` breaks. The record at which it
 /// breaks counts as received.
-pub(super) fn walk(
-    unread: &Unread<'_>,
-    scratch: &mut Vec<u8>,
-    each: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>,
-) -> Walked {
+#[cfg_attr(all(hot_loops, feature = "full"), optimize(speed))]
+pub(super) fn walk<F>(unread: &Unread<'_>, scratch: &mut Vec<u8>, each: &mut F) -> Walked
+where
+    F: FnMut(Record<'_>) -> ControlFlow<()> + ?Sized,
+{
     let mut walked = Walked::default();
     let len = unread.len();
     while walked.consumed < len {

@@ -236,10 +236,10 @@ impl<'m> Rings<'m> {
     /// have one buffer for all) and the record. Records lie where the kernel wrote them; only one that
     /// wraps around the end of a perf ring is copied. Breaks where `each` does; the record at which it
     /// breaks counts as received.
-    pub fn drain(
-        &mut self,
-        each: &mut dyn FnMut(usize, u32, Record<'_>) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
+    pub fn drain<F>(&mut self, each: &mut F) -> ControlFlow<()>
+    where
+        F: FnMut(usize, u32, Record<'_>) -> ControlFlow<()> + ?Sized,
+    {
         self.release();
         let (now, since) = self.now();
         let mut found = Found::default();
@@ -342,13 +342,21 @@ impl<'m> Rings<'m> {
     /// The kernel tells of losses in a perf ring with the next record that finds room: without this,
     /// those after the last record of each CPU are missing, which is what other loaders' counts lack. A
     /// kernel before 5.10 can't be asked.
-    pub fn finish(
-        &mut self,
-        each: &mut dyn FnMut(usize, u32, Record<'_>) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
+    pub fn finish<F>(&mut self, each: &mut F) -> ControlFlow<()>
+    where
+        F: FnMut(usize, u32, Record<'_>) -> ControlFlow<()> + ?Sized,
+    {
         // A program that was detached may still run on another CPU.
         process::wait_for_readers();
         self.drain(each)?;
+        self.last_losses(&mut |index, cpu, lost| each(index, cpu, Record::Lost(lost)))
+    }
+
+    /// Hands over the losses that the kernel has not told by records.
+    fn last_losses(
+        &mut self,
+        each: &mut dyn FnMut(usize, u32, u64) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
         for (index, member) in self.members.iter_mut().enumerate() {
             let Ring::Perf(ring) = &mut member.ring else {
                 continue;
@@ -357,7 +365,7 @@ impl<'m> Rings<'m> {
             let _ = ring.last_losses(member.map);
             for ((cpu, before), (_, after)) in before.into_iter().zip(ring.lost_by_cpu()) {
                 if after > before {
-                    each(index, cpu, Record::Lost(after - before))?;
+                    each(index, cpu, after - before)?;
                 }
             }
         }

@@ -6,6 +6,8 @@ mod packed;
 use argh::EarlyExit;
 use btfly::object::{Object, ObjectError};
 #[cfg(feature = "full")]
+use btfly::ring::Batch;
+#[cfg(feature = "full")]
 use btfly::value::Fields;
 pub use packed::Packed;
 
@@ -87,9 +89,48 @@ pub trait View {
     #[cfg(feature = "full")]
     fn lost(&mut self, _map: &str, _cpu: u32, _count: u64, _out: &mut Vec<u8>) {}
 
-    /// What stands at the end, when the last event was shown.
+    /// Whether events are only counted: then `counted` is told of them, and `event` of none.
     #[cfg(feature = "full")]
-    fn end(&mut self, _out: &mut Vec<u8>) {}
+    fn counts(&self) -> bool {
+        false
+    }
+
+    /// What came from the ring of map `map`.
+    #[cfg(feature = "full")]
+    fn counted(&mut self, _map: &str, _batch: Batch) {}
+
+    /// What was counted of each ring, so far.
+    #[cfg(feature = "full")]
+    fn totals(&self) -> &[Total] {
+        &[]
+    }
+
+    /// What is said of the totals, now and then and when the last event was shown.
+    #[cfg(feature = "full")]
+    fn sum_up(&mut self, _out: &mut Vec<u8>) {}
+}
+
+/// What came from a ring in all.
+#[cfg(feature = "full")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Total {
+    pub map: String,
+    pub events: u64,
+    pub bytes: u64,
+    /// Events that found no room.
+    pub lost: u64,
+}
+
+#[cfg(feature = "full")]
+impl Total {
+    /// Its numbers by name.
+    pub fn numbers(&self) -> [(&'static str, u64); 3] {
+        [
+            ("events", self.events),
+            ("bytes", self.bytes),
+            ("lost", self.lost),
+        ]
+    }
 }
 
 /// All tools, in the order in which they are listed.

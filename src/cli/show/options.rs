@@ -81,15 +81,21 @@ impl<'p> ShowOptions<'p> {
         self.shows.is_empty() && self.histograms.is_empty()
     }
 
+    /// What is shown every --interval, where this is nothing: `other` says that it is something else.
+    pub fn interval_beside(&self, other: bool) -> Result<Option<Duration>, Failure> {
+        match self.interval {
+            Some(_) if self.is_empty() && !other => {
+                let what = "--interval needs --show, --hist or --count-only";
+                Err(Failure::usage(what).with_hint("btfly run --help lists the options"))
+            }
+            interval => Ok(interval.filter(|_| other)),
+        }
+    }
+
     /// Options that need another.
     fn check(&self) -> Result<(), Failure> {
         let shows = !self.shows.is_empty();
         for (given, there, what) in [
-            (
-                self.interval.is_some(),
-                !self.is_empty(),
-                "--interval needs --show or --hist",
-            ),
             (
                 self.linear,
                 !self.histograms.is_empty(),
@@ -170,8 +176,7 @@ mod tests {
     #[test]
     fn an_option_without_the_one_that_it_belongs_to_is_refused() {
         for (args, words) in [
-            (&["--interval", "1"][..], "--interval needs"),
-            (&["--show", "m", "--linear"], "--linear needs"),
+            (&["--linear", "--show", "m"][..], "--linear needs"),
             (&["--hist", "m", "--top", "3"], "--top needs"),
             (&["--show", "m", "--by", "n"], "--by needs"),
             (&["--show", "m", "--clear"], "--clear needs"),
@@ -182,6 +187,29 @@ mod tests {
         ] {
             let reason = ShowOptions::take(args).unwrap_err().reason();
             assert!(reason.contains(words), "{args:?}: {reason}");
+        }
+    }
+
+    #[test]
+    fn an_interval_is_of_what_is_shown_or_counted() {
+        let second = Duration::from_secs(1);
+        for (args, counts, expected) in [
+            (&["--interval", "1"][..], false, None),
+            (&["--interval", "1"], true, Some(Some(second))),
+            (&["--interval", "1", "--show", "m"], false, Some(None)),
+            (
+                &["--interval", "1", "--show", "m"],
+                true,
+                Some(Some(second)),
+            ),
+            (&[], true, Some(None)),
+        ] {
+            let (_, options) = ShowOptions::take(args).unwrap();
+            assert_eq!(
+                options.interval_beside(counts).ok(),
+                expected,
+                "{args:?} {counts}"
+            );
         }
     }
 }
