@@ -68,6 +68,12 @@ fn each_wrong_form_is_one_clear_error() {
             &["--event", "mixed=exec", "--event", "mixed=small"],
             "--event is given twice for mixed",
         ),
+        (events, &["--types", "/nowhere.h"], "--types /nowhere.h: "),
+        (
+            events,
+            &["--types", "tests/values/wrong.h"],
+            "--types tests/values/wrong.h: line 4: foo_t is no type that is known here\n  try: it takes structs",
+        ),
         (
             events,
             &["--json", "--csv"],

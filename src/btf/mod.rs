@@ -9,6 +9,8 @@ mod blob;
 #[cfg(feature = "full")]
 mod contexts;
 #[cfg(feature = "full")]
+mod declare;
+#[cfg(feature = "full")]
 mod encode;
 mod error;
 mod ext;
@@ -31,6 +33,8 @@ mod types;
 pub use blob::{Btf, Layout};
 #[cfg(feature = "full")]
 pub use contexts::{Context, Retyped, WithContexts, has_tagged, rename, retype};
+#[cfg(feature = "full")]
+pub use declare::{DeclarationError, declare};
 #[cfg(feature = "full")]
 pub use encode::{Encoder, Record};
 pub use error::BtfError;

@@ -12,6 +12,8 @@ mod common;
 #[cfg(feature = "full")]
 mod count;
 #[cfg(feature = "full")]
+mod declared;
+#[cfg(feature = "full")]
 mod doctor;
 mod events;
 mod failure;

@@ -23,6 +23,12 @@ struct Run {
     #[argh(option, arg_name = "[MAP=]TYPE")]
     event: Vec<String>,
 
+    /// a file with structs in C, such as the object's own header, for events whose type the
+    /// object does not have
+    #[cfg(feature = "full")]
+    #[argh(option, arg_name = "FILE")]
+    types: Option<String>,
+
     /// load only this program; may be given several times
     #[argh(option, arg_name = "NAME")]
     prog: Vec<String>,
@@ -83,6 +89,16 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
     let sum_up_every = shows.interval_beside(run.count_only)?;
     #[cfg(feature = "full")]
     let mut shows = super::show::Shows::new(&object, &shows, output.format)?;
+    #[cfg(feature = "full")]
+    let mut events = match &run.types {
+        None => Events::new(&object, &run.event)?,
+        Some(path) => {
+            let types = super::declared::read(path, &object)?;
+            let described = super::declared::describe(&name, &bytes, &types)?;
+            Events::new(&described, &run.event)?
+        }
+    };
+    #[cfg(not(feature = "full"))]
     let mut events = Events::new(&object, &run.event)?;
     let prepare = |loaded: &Loaded<'_>| loading::fill(loaded, &puts, &entries);
     let choose = |program: &Program<'_>| loading::is_chosen(&run.prog, program);

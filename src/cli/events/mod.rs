@@ -245,6 +245,9 @@ impl View for Events {
                 _ => {
                     out.extend_from_slice(b"EVENT (hex; name its struct with --event ");
                     out.extend_from_slice(name.as_bytes());
+                    #[cfg(feature = "full")]
+                    out.extend_from_slice(b"=TYPE, or declare it: --types FILE)");
+                    #[cfg(not(feature = "full"))]
                     out.extend_from_slice(b"=TYPE)");
                 }
             }

@@ -1,0 +1,5 @@
+/* A field of a type that neither the object nor any header here has. */
+struct event {
+	int pid;
+	foo_t what;
+};
