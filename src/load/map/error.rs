@@ -236,6 +236,12 @@ impl MapError {
                 "the board has not enough memory for that many entries: --resize NAME=N gives it fewer"
                     .into()
             }
+            #[cfg(feature = "full")]
+            MapError::Refused {
+                map, definition, ..
+            } if definition.contains("max_entries 0") => {
+                format!("it leaves its size to the program that loads it: --resize {map}=10240")
+            }
             MapError::Refused { .. } => {
                 "these sizes and flags do not go with the type, or came later than this kernel".into()
             }
