@@ -213,6 +213,8 @@ impl Plan {
             Shape::Wide { .. } => 20,
             Shape::Float => 12,
             Shape::Text => size,
+            #[cfg(feature = "full")]
+            Shape::Counted { .. } => size,
             Shape::Bytes | Shape::Hex => size.saturating_mul(2).saturating_add(2),
             #[cfg(feature = "full")]
             Shape::Address => 25,

@@ -17,6 +17,8 @@
 
 mod columns;
 #[cfg(feature = "full")]
+mod counted;
+#[cfg(feature = "full")]
 mod counters;
 mod error;
 mod escape;

@@ -111,6 +111,8 @@ impl<'p, 'w> Reader<'p, 'w> {
             }
             Shape::Float => self.float(node, out, at),
             Shape::Text | Shape::RestText => self.text(node, out, at),
+            #[cfg(feature = "full")]
+            Shape::Counted { .. } => self.text(node, out, at),
             Shape::Bytes | Shape::RestBytes | Shape::Hex => self.bytes(node, out, at),
             #[cfg(feature = "full")]
             Shape::Address => self.address(node, out, at),

@@ -49,6 +49,9 @@ pub(super) enum Shape {
     Float,
     /// Characters up to a NUL.
     Text,
+    /// As many characters as a number of some bytes says, so far from their start: a NUL may be among them.
+    #[cfg(feature = "full")]
+    Counted { from: i64, bytes: u8 },
     /// Characters up to a NUL or the end of the record.
     RestText,
     /// Bytes that may be text.
@@ -321,6 +324,8 @@ impl Planner<'_> {
     }
 
     fn composite(&mut self, members: Vec<Member>) -> Result<Shape, ValueError> {
+        #[cfg(feature = "full")]
+        let members = self.counted(members);
         let first = self.members.len() as u32;
         let len = members.len() as u32;
         self.members.extend(members);
@@ -437,6 +442,13 @@ impl Planner<'_> {
             start: start as u32,
             len: (self.names.len() - start) as u32,
         })
+    }
+
+    #[cfg(feature = "full")]
+    pub(super) fn kept_name(&self, name: Name) -> &str {
+        let start = name.start as usize;
+        let end = start + name.len as usize;
+        self.names.get(start..end).unwrap_or_default()
     }
 
     fn visit(&mut self) -> Result<(), ValueError> {

@@ -91,6 +91,11 @@ impl Plan {
             Shape::Text | Shape::RestText => part(node, data, at).map(|bytes| {
                 text(bytes, style, out);
             }),
+            #[cfg(feature = "full")]
+            Shape::Counted { from, bytes } => part(node, data, at).map(|text| {
+                let text = super::counted::part(text, (data, at), (from, bytes), node.size);
+                super::counted::write(text, style, out);
+            }),
             Shape::Bytes | Shape::RestBytes => {
                 part(node, data, at).map(|bytes| match text_in(bytes) {
                     Some(found) => text(found, style, out),
