@@ -22,8 +22,10 @@ struct Place {
     /// `None` for a ring of all CPUs.
     cpu: Option<u32>,
     lost: u64,
-    /// How many of them were told.
+    /// How many of them were told on standard error.
     told: u64,
+    /// How many of them stand in the output.
+    shown: u64,
 }
 
 impl Losses {
@@ -37,6 +39,7 @@ impl Losses {
                 cpu,
                 lost: count,
                 told: 0,
+                shown: 0,
             }),
         }
     }
@@ -59,6 +62,18 @@ impl Losses {
                 }
             }
             place.told = place.lost;
+        }
+    }
+
+    /// Hands over what is to be shown in the output: ring, CPU, and how many since the last time.
+    pub fn show(&mut self, each: &mut dyn FnMut(usize, Option<u32>, u64)) {
+        self.places.sort_by_key(|place| (place.ring, place.cpu));
+        for place in &mut self.places {
+            let new = place.lost.saturating_sub(place.shown);
+            if new > 0 {
+                each(place.ring, place.cpu, new);
+            }
+            place.shown = place.lost;
         }
     }
 
@@ -118,6 +133,12 @@ mod tests {
         losses.tell(now, &|_| "events");
         let told: Vec<u64> = losses.places.iter().map(|place| place.told).collect();
         assert_eq!(told, [1, u64::MAX, 7], "not within the same second");
+        let mut shown = Vec::new();
+        losses.show(&mut |ring, cpu, count| shown.push((ring, cpu, count)));
+        losses.add(1, None, 2);
+        losses.show(&mut |ring, cpu, count| shown.push((ring, cpu, count)));
+        let all = [(0, Some(0), 3), (0, Some(1), u64::MAX), (1, None, 7)];
+        assert_eq!(shown, [&all[..], &[(1, None, 2)]].concat());
     }
 
     #[test]

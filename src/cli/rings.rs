@@ -117,12 +117,12 @@ impl<'l> Rings<'l> {
     ) -> Result<Written, Failure> {
         let written = match view.counts() {
             true => {
-                self.count(view, out, last);
+                self.count(view, last);
                 Ok(Written::All)
             }
             false => self.show(view, out, sink, patience, last),
         };
-        self.ask_programs(view, out);
+        self.ask_programs();
         let (loaded, maps) = (self.loaded, &self.maps);
         self.losses
             .tell(Instant::now(), &|ring| map_name(loaded, maps, ring));
@@ -130,11 +130,21 @@ impl<'l> Rings<'l> {
             Written::All => {}
             other => return Ok(other),
         }
-        if last == Last::Yes {
-            view.sum_up(out);
-        }
-        let written = sink.write(out, patience)?;
+        let mut written = sink.write(out, patience)?;
         out.clear();
+        // A line about losses that is dropped itself would leave them unknown: the reader has room for it first.
+        if written == Written::All && (last == Last::Yes || !sink.is_behind()) {
+            self.losses.show(&mut |ring, cpu, count| {
+                view.lost(map_name(loaded, maps, ring), cpu.unwrap_or(0), count, out);
+            });
+            written = sink.tell(out)?;
+            out.clear();
+        }
+        if written == Written::All && last == Last::Yes {
+            view.sum_up(out);
+            written = sink.write(out, patience)?;
+            out.clear();
+        }
         Ok(written)
     }
 
@@ -153,10 +163,7 @@ impl<'l> Rings<'l> {
             let map = map_name(loaded, maps, ring);
             match record {
                 Record::Sample(bytes) => view.event(map, cpu, bytes, out),
-                Record::Lost(count) => {
-                    view.lost(map, cpu, count, out);
-                    losses.add(ring, Some(cpu), count);
-                }
+                Record::Lost(count) => losses.add(ring, Some(cpu), count),
             }
             if out.len() < FLUSH {
                 return ControlFlow::Continue(());
@@ -176,13 +183,12 @@ impl<'l> Rings<'l> {
     }
 
     /// Tells the view how many records are in the rings.
-    fn count(&mut self, view: &mut dyn View, out: &mut Vec<u8>, last: Last) {
+    fn count(&mut self, view: &mut dyn View, last: Last) {
         let (loaded, maps, losses) = (self.loaded, &self.maps, &mut self.losses);
         let mut each = |ring: usize, cpu: u32, batch: Batch| {
             let map = map_name(loaded, maps, ring);
             view.counted(map, batch);
             if batch.lost > 0 {
-                view.lost(map, cpu, batch.lost, out);
                 losses.add(ring, Some(cpu), batch.lost);
             }
         };
@@ -193,7 +199,7 @@ impl<'l> Rings<'l> {
     }
 
     /// What BPF rings had no room for, the programs count themselves.
-    fn ask_programs(&mut self, view: &mut dyn View, out: &mut Vec<u8>) {
+    fn ask_programs(&mut self) {
         let (loaded, maps, losses) = (self.loaded, &self.maps, &mut self.losses);
         for (ring, failed) in self.failed.iter_mut().enumerate() {
             let map = maps.get(ring).copied().unwrap_or(usize::MAX);
@@ -204,7 +210,6 @@ impl<'l> Rings<'l> {
             };
             let new = count.saturating_sub(std::mem::replace(failed, count));
             if new > 0 {
-                view.lost(map_name(loaded, maps, ring), 0, new, out);
                 losses.add(ring, None, new);
             }
         }

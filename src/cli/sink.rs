@@ -36,8 +36,9 @@ pub struct Sink {
     done: usize,
     /// Bytes that were let go before those that wait.
     before: u64,
-    /// Where among all bytes notices begin that wait: what is dropped of them was no event.
-    notices: Vec<u64>,
+    /// Where among all bytes notices begin that wait: what is dropped of them was no event. With each, how many
+    /// dropped lines it tells of.
+    notices: Vec<(u64, u64)>,
     /// The last byte that was taken ended no line, and what followed it is gone.
     broken_line: bool,
     /// Lines dropped and not yet told in the output.
@@ -110,6 +111,17 @@ impl Sink {
     /// Takes lines, and writes what can be written without waiting.
     pub fn write(&mut self, lines: &[u8], _: Patience<'_>) -> Result<Written, Failure> {
         self.take(lines);
+        self.pump()
+    }
+
+    /// Takes lines that tell of events that are not there. They are few: none is dropped for want of room, and
+    /// where one is dropped with the rest it is counted as none.
+    pub fn tell(&mut self, lines: &[u8]) -> Result<Written, Failure> {
+        for line in lines.split_inclusive(|&b| b == b'\n') {
+            let at = self.before + self.waiting.len() as u64;
+            self.notices.push((at, 0));
+            self.waiting.extend_from_slice(line);
+        }
         self.pump()
     }
 
@@ -241,9 +253,10 @@ impl Sink {
             self.error = None;
             return self.count(line_count(lines));
         }
-        self.untold = 0;
+        let told = std::mem::take(&mut self.untold);
         if !notice.is_empty() {
-            self.notices.push(self.before + self.waiting.len() as u64);
+            let at = self.before + self.waiting.len() as u64;
+            self.notices.push((at, told));
             self.waiting.extend_from_slice(&notice);
         }
         self.waiting.extend_from_slice(lines);
@@ -262,7 +275,8 @@ impl Sink {
         }
         while !self.waiting.is_empty() {
             let Some(fd) = self.fd() else { break };
-            let most = match stdio::is_terminal(fd) {
+            let screen = stdio::is_terminal(fd);
+            let most = match screen {
                 true => TERMINAL,
                 false => PIPE,
             };
@@ -273,7 +287,9 @@ impl Sink {
                 Err(error) => return Err(self.failed(error)),
             }
             let rest = self.waiting.get(self.done..).unwrap_or_default();
+            // A reader that stops reading has whole lines: a pipe takes a piece in one, or not at all.
             let mut piece = rest.get(..most).unwrap_or(rest);
+            piece = whole_lines(piece).unwrap_or(piece);
             if self.broken_line {
                 piece = b"\n";
             }
@@ -304,20 +320,37 @@ impl Sink {
         self.waiting.drain(..done);
         self.done = 0;
         self.before += done as u64;
-        self.notices.retain(|at| *at >= self.before);
+        self.notices.retain(|(at, _)| *at >= self.before);
     }
 
     /// Lets go of what waits, and counts it.
     fn drop_waiting(&mut self, error: Option<Errno>) {
-        self.broken_line |= self.done > 0 && self.waiting.get(self.done - 1) != Some(&b'\n');
+        let written = self.waiting.get(..self.done).unwrap_or_default();
+        let begun = written.len() - whole_lines(written).map_or(0, <[u8]>::len);
+        if begun > 0 {
+            match self.take_back(begun) {
+                true => self.done -= begun,
+                false => self.broken_line = true,
+            }
+        }
         self.forget_done();
-        let notices = std::mem::take(&mut self.notices).len() as u64;
+        let notices = std::mem::take(&mut self.notices);
+        // They were not told, after all.
+        let told = notices.iter().map(|(_, told)| *told);
+        self.untold = told.fold(self.untold, u64::saturating_add);
         let rest = std::mem::take(&mut self.waiting);
         self.before += rest.len() as u64;
         if !rest.is_empty() {
             self.error = error;
-            self.count(line_count(&rest).saturating_sub(notices));
+            let lines = line_count(&rest).saturating_sub(notices.len() as u64);
+            self.count(lines);
         }
+    }
+
+    /// Takes the start of a line away again, where the output is a file.
+    fn take_back(&self, bytes: usize) -> bool {
+        self.fd()
+            .is_some_and(|fd| stdio::take_back(fd, bytes as u64))
     }
 
     fn count(&mut self, count: u64) {
@@ -354,6 +387,12 @@ impl Sink {
     fn failed(&self, error: Errno) -> Failure {
         Failure::other(format!("writing the output: {}", self.why(error)))
     }
+}
+
+/// The lines at the start that have an end.
+fn whole_lines(piece: &[u8]) -> Option<&[u8]> {
+    let end = piece.iter().rposition(|&b| b == b'\n')?;
+    piece.get(..=end)
 }
 
 fn line_count(lines: &[u8]) -> u64 {
@@ -433,6 +472,7 @@ mod tests {
         let dropped = sink.dropped;
         sink.drop_waiting(None);
         assert_eq!(sink.dropped, dropped + waiting - notices);
+        assert_eq!(sink.untold, sink.dropped, "the notice told nobody");
     }
 
     #[test]
