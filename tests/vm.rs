@@ -70,6 +70,8 @@ mod sections;
 mod shapes;
 #[path = "vm/show.rs"]
 mod show;
+#[path = "vm/status.rs"]
+mod status;
 #[path = "vm/stop.rs"]
 mod stop;
 #[path = "vm/struct_ops.rs"]

@@ -46,6 +46,8 @@ mod show;
 #[cfg_attr(not(feature = "full"), path = "sink_small.rs")]
 mod sink;
 #[cfg(feature = "full")]
+mod status;
+#[cfg(feature = "full")]
 mod ticker;
 mod tool;
 #[cfg(feature = "full")]

@@ -79,6 +79,8 @@ pub fn plain(text: &str) -> String {
 /// on.
 pub fn say(text: fmt::Arguments<'_>) {
     let text = fmt::format(text);
+    #[cfg(feature = "full")]
+    super::status::erase();
     let mut out = Vec::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
         let whole = line.strip_suffix('\n');

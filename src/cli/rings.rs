@@ -12,6 +12,7 @@ use super::Failure;
 use super::losses::Losses;
 use super::output::{Patience, Written};
 use super::sink::Sink;
+use super::status::Numbers;
 use crate::tools::View;
 
 /// How often a look is taken for CPUs that came online, where records come anyway, and where none does: one that
@@ -30,6 +31,7 @@ pub struct Rings<'l> {
     maps: Vec<usize>,
     /// What each BPF ring had no room for at the last look; behind them, what some unknown one had.
     failed: Vec<u64>,
+    received: u64,
     losses: Losses,
     cpus_seen: Instant,
 }
@@ -49,6 +51,7 @@ impl<'l> Rings<'l> {
             rings,
             failed: vec![0; maps.len() + 1],
             maps,
+            received: 0,
             losses: Losses::default(),
             cpus_seen: Instant::now(),
         })
@@ -60,6 +63,15 @@ impl<'l> Rings<'l> {
 
     pub fn is_empty(&self) -> bool {
         self.rings.is_empty()
+    }
+
+    /// What came and what was lost until now.
+    pub fn numbers(&self, sink: &Sink) -> Numbers {
+        Numbers {
+            events: (!self.is_empty()).then_some(self.received),
+            lost: self.losses.sum(),
+            dropped: sink.dropped(),
+        }
     }
 
     /// Waits until the rings are to be read, something else asks for attention, or the time is up.
@@ -158,11 +170,15 @@ impl<'l> Rings<'l> {
         last: Last,
     ) -> Result<Written, Failure> {
         let (loaded, maps, losses) = (self.loaded, &self.maps, &mut self.losses);
+        let received = &mut self.received;
         let mut written = Ok(Written::All);
         let mut each = |ring: usize, cpu: u32, record: Record<'_>| {
             let map = map_name(loaded, maps, ring);
             match record {
-                Record::Sample(bytes) => view.event(map, cpu, bytes, out),
+                Record::Sample(bytes) => {
+                    *received += 1;
+                    view.event(map, cpu, bytes, out);
+                }
                 Record::Lost(count) => losses.add(ring, Some(cpu), count),
             }
             if out.len() < FLUSH {
@@ -185,8 +201,10 @@ impl<'l> Rings<'l> {
     /// Tells the view how many records are in the rings.
     fn count(&mut self, view: &mut dyn View, last: Last) {
         let (loaded, maps, losses) = (self.loaded, &self.maps, &mut self.losses);
+        let received = &mut self.received;
         let mut each = |ring: usize, cpu: u32, batch: Batch| {
             let map = map_name(loaded, maps, ring);
+            *received += batch.records;
             view.counted(map, batch);
             if batch.lost > 0 {
                 losses.add(ring, Some(cpu), batch.lost);

@@ -17,6 +17,8 @@ use super::rings::{FLUSH, Rings};
 #[cfg(not(feature = "full"))]
 use super::sink::Sink;
 #[cfg(feature = "full")]
+use super::status::Status;
+#[cfg(feature = "full")]
 use super::ticker::{Clock, Moment, Ticker};
 use super::{Class, Common, Failure};
 use crate::tools::View;
@@ -161,6 +163,8 @@ pub fn run(
     let every = ticker.as_ref().and_then(|ticker| ticker.every());
     #[cfg(feature = "full")]
     let mut clock = Clock::new(every.or(plan.sum_up_every));
+    #[cfg(feature = "full")]
+    let mut status = Status::new(&sink);
     while written == Written::All && lasting > 0 {
         let left = end.map(|end| end.saturating_duration_since(Instant::now()));
         if left == Some(Duration::ZERO) {
@@ -172,6 +176,8 @@ pub fn run(
             true => left,
             false => clock.wait(left),
         };
+        #[cfg(feature = "full")]
+        let left = status.as_ref().map_or(left, |status| status.wait(left));
         let ready = rings.wait(&sink, left)?;
         written = rings.drain(view, &mut out, &mut sink, patience)?;
         rings.follow_cpus()?;
@@ -186,11 +192,17 @@ pub fn run(
             written = sink.write(&out, patience)?;
             out.clear();
         }
+        #[cfg(feature = "full")]
+        if let Some(status) = &mut status {
+            status.show(&sink, rings.numbers(&sink));
+        }
         let stop = ready.has(SIGNALS) && signals.take().is_some();
         if stop || ready.has(OUTPUT) {
             break;
         }
     }
+    #[cfg(feature = "full")]
+    drop(status);
     drop(attached);
     // What was sent before the last program was detached still belongs to the user, who is given
     // another moment to take it.

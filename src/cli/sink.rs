@@ -11,6 +11,7 @@ use rustix::io::Errno;
 
 use super::log_file::LogFile;
 use super::output::{Patience, Written, say};
+use super::status::{self, Output};
 use super::{Class, Failure};
 
 /// Bytes that wait for a slow reader at most.
@@ -48,6 +49,10 @@ pub struct Sink {
     error: Option<Errno>,
     told: Option<Instant>,
     notice: Notice,
+    /// When a screen last took something.
+    wrote: Instant,
+    /// Whether what it took last ended a line.
+    ended_line: bool,
 }
 
 enum Target {
@@ -86,12 +91,35 @@ impl Sink {
             error: None,
             told: None,
             notice,
+            wrote: Instant::now(),
+            ended_line: true,
         }
     }
 
     /// Whether nobody sees on standard output that everything is attached.
     pub fn is_elsewhere(&self) -> bool {
         !matches!(self.to, Target::Output)
+    }
+
+    /// Who sees the output.
+    pub fn output_kind(&self) -> Output {
+        match self.fd() {
+            None => Output::Apart,
+            Some(fd) if stdio::is_terminal(fd) => Output::Screen,
+            Some(fd) if stdio::is_pipe(fd) => Output::Pipe,
+            Some(_) => Output::Apart,
+        }
+    }
+
+    /// Since when a screen rests at the beginning of a line; `None` where it stands in one.
+    pub fn rests_since(&self) -> Option<Instant> {
+        let rests = self.waiting.is_empty() && self.ended_line && !self.broken_line;
+        rests.then_some(self.wrote)
+    }
+
+    /// Lines that were dropped until now.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
     }
 
     /// Whether the reader has not taken all that it was given.
@@ -293,7 +321,14 @@ impl Sink {
             if self.broken_line {
                 piece = b"\n";
             }
+            if screen {
+                status::erase();
+            }
             let wrote = stdio::write(fd, piece);
+            if let (true, Ok(len)) = (screen, wrote) {
+                self.wrote = Instant::now();
+                self.ended_line = len > 0 && piece.get(len - 1) == Some(&b'\n');
+            }
             match wrote {
                 Ok(0) | Err(Errno::PIPE) => return Ok(Written::Closed),
                 Ok(_) if self.broken_line => self.broken_line = false,

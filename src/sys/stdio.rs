@@ -21,6 +21,17 @@ pub fn is_terminal(fd: BorrowedFd<'_>) -> bool {
     rustix::termios::isatty(fd)
 }
 
+/// Whether it is a pipe or a socket: somebody else's program reads it.
+#[cfg(feature = "full")]
+#[must_use]
+pub fn is_pipe(fd: BorrowedFd<'_>) -> bool {
+    use rustix::fs::FileType;
+    rustix::fs::fstat(fd).is_ok_and(|stat| {
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        matches!(kind, FileType::Fifo | FileType::Socket)
+    })
+}
+
 /// Cuts the last bytes off a plain file that was written to its end, and says whether it did.
 #[cfg(feature = "full")]
 #[must_use]
@@ -37,6 +48,26 @@ pub fn take_back(fd: BorrowedFd<'_>, bytes: u64) -> bool {
         seek(fd, SeekFrom::Start(end)).ok()
     };
     cut().is_some()
+}
+
+/// Whether this process may write to its terminal as it likes: no shell has sent it into the background. A
+/// terminal that no shell controls is anybody's.
+#[cfg(feature = "full")]
+#[must_use]
+pub fn is_foreground(fd: BorrowedFd<'_>) -> bool {
+    let group = rustix::termios::tcgetpgrp(fd);
+    group.map_or(true, |group| group == rustix::process::getpgrp())
+}
+
+/// Columns of a terminal; 80 where it does not know.
+#[cfg(feature = "full")]
+#[must_use]
+pub fn columns(fd: BorrowedFd<'_>) -> usize {
+    let size = rustix::termios::tcgetwinsize(fd);
+    size.ok().map_or(80, |size| match size.ws_col {
+        0 => 80,
+        columns => columns.into(),
+    })
 }
 
 /// Writes as many of the bytes as are taken at once, and returns how many.
