@@ -70,6 +70,18 @@ struct {
 	__uint(max_entries, 64 * 1024);
 } sized SEC(".maps");
 
+struct placed_event {
+	void *function;
+	void *heap;
+	__u32 calls;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 64 * 1024);
+} placed SEC(".maps");
+
+const struct placed_event *placed_is_kept;
 const struct by_tag *by_tag_is_kept;
 const struct usual_event *usual_is_kept;
 const struct exec *exec_is_kept;
@@ -85,6 +97,7 @@ int send(struct raw_args *ctx)
 	struct exec exec = { KIND_EXEC, 4711, "sh" };
 	struct open_event open = { KIND_OPEN, -2 };
 	struct large large = { 1, 2, 3 };
+	struct placed_event placed_event = {};
 	__u32 number;
 
 	if (ctx->args[1] != NR_PRCTL)
@@ -118,6 +131,13 @@ int send(struct raw_args *ctx)
 		break;
 	case 8:
 		bpf_ringbuf_output(&sized, &large, 8, 0);
+		break;
+	case 9:
+		/* From where in the kernel, and what lies in memory where no symbol is. */
+		bpf_get_stack(ctx, &placed_event.function, sizeof(placed_event.function), 0);
+		placed_event.heap = (void *)0xffff000012345678ULL;
+		placed_event.calls = 1;
+		bpf_ringbuf_output(&placed, &placed_event, sizeof(placed_event), 0);
 		break;
 	}
 	return 0;

@@ -165,7 +165,7 @@ static __always_inline void fill(struct event *e, __u64 number)
 	e->flags = number == 2 ? F_WRITE | 0x10 : F_READ | F_EXEC;
 	e->wide = TOP;
 	e->negative = FAILED;
-	e->pointer = (void *)0xffff800008123456ULL;
+	e->pointer = (void *)0xffff000012345678ULL;
 	e->node.next = (void *)0x1000;
 	e->node.number = 3;
 	e->three = 5;

@@ -228,6 +228,38 @@ impl<'o> Fields<'o> {
         }
     }
 
+    /// Names of what fields point to, behind all fields: `"symbols":{"field":"name"}`, in a tree comments. A table
+    /// has no column for them.
+    pub fn symbols(&mut self, named: &[(&str, String)]) {
+        if named.is_empty() {
+            return;
+        }
+        match &mut self.out {
+            Out::Json(out) => {
+                for (index, (field, name)) in named.iter().enumerate() {
+                    out.extend_from_slice(match index {
+                        0 => b",\"symbols\":{\"",
+                        _ => b",\"",
+                    });
+                    escape_json(field.as_bytes(), out);
+                    out.extend_from_slice(b"\":\"");
+                    escape_json(name.as_bytes(), out);
+                    out.push(b'"');
+                }
+                out.push(b'}');
+            }
+            Out::Tree(out) => {
+                for (field, name) in named {
+                    out.extend_from_slice(b"\n  // ");
+                    super::escape(field.as_bytes(), out);
+                    out.extend_from_slice(b": ");
+                    super::escape(name.as_bytes(), out);
+                }
+            }
+            Out::Csv(_) => {}
+        }
+    }
+
     fn put(&mut self, name: &str, write: impl FnOnce(Style, &mut Vec<u8>)) {
         let tail: &str = match ENVELOPE.contains(&name) {
             true => "_",

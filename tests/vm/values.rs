@@ -146,6 +146,129 @@ fn each_ring_has_the_type_that_its_object_says() {
 }
 
 #[test]
+fn pointers_into_the_kernel_have_names_in_events() {
+    on_board!();
+    let events = object("tests/events.bpf.o");
+    let named = |text: &str| !text.starts_with("0x") && text.contains("+0x");
+    let watch = start(&["run", &events, "--json"]);
+    prctl(9);
+    let line = watch.line("event", |line| line.contains("placed"));
+    let shown: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let address = shown["function"].as_str().unwrap();
+    assert!(address.starts_with("0xffff"), "{line}");
+    assert!(
+        named(shown["symbols"]["function"].as_str().unwrap()),
+        "{line}"
+    );
+    assert_eq!(shown["heap"], "0xffff000012345678", "{line}");
+    assert!(shown["symbols"].get("heap").is_none(), "{line}");
+    watch.stop();
+    let watch = start(&["run", &events, "--tree"]);
+    prctl(9);
+    let line = watch.line("name", |line| line.starts_with("  // "));
+    assert!(
+        named(line.strip_prefix("  // function: ").unwrap()),
+        "{line}"
+    );
+    watch.stop();
+    let watch = start(&["run", &events]);
+    (0..2).for_each(|_| prctl(9));
+    for line in watch.lines(2, |line| line.contains("0xffff000012345678")) {
+        let cells: Vec<&str> = line.split_ascii_whitespace().collect();
+        assert!(
+            cells.len() == 4 && cells[0] == "placed" && cells[3] == "1",
+            "{line}"
+        );
+        assert!(named(cells[1]), "{line}");
+    }
+    watch.stop();
+}
+
+#[test]
+fn what_is_shown_is_written_in_the_same_words() {
+    on_board!();
+    let values = object("tests/values.bpf.o");
+    let words = "{event: {s8: -128, u64=0xffffffffffffffff, u128: 340282366920938463463374607431768211455, s128: -1, \
+        yes: true, letter: 'R', text: \"a\\tb\", bytes: 0x525400000056, name: \"eth0\", state: RUNNING, \
+        flags: F_READ|F_EXEC, wide: TOP, negative: FAILED, pointer: 0x1000, node: {number: 3}, three: 5, five: -16, \
+        inner=[{a=-1,b=[1,2]},{a=7,b=[0,0,3]}], either: {whole: 4294967298}, single: 0.1, twice: -2.5, saddr: 127.0.0.1, \
+        dport: 443, v4: 192.168.1.1, v6: fe80::1, daddr_v6: 10.0.0.1, pid: 4711, latency_ns: 5ms, dev: 8:1}}";
+    let options = [
+        "--put",
+        "scratch",
+        "0",
+        words,
+        "--show",
+        "scratch",
+        "--json",
+        "--duration",
+        "0",
+    ];
+    let mut command = full();
+    command.args(["run", &values]).args(options);
+    let done = Watch::spawn(command).end();
+    assert_eq!(done.code, Some(0), "{done:#?}");
+    assert!(!done.stdout.is_empty(), "{done:#?}");
+    for line in &done.stdout {
+        let shown: serde_json::Value = serde_json::from_str(line).unwrap();
+        let event = &shown["value"]["event"];
+        for (field, expected) in [
+            ("s8", "-128"),
+            ("u64", "18446744073709551615"),
+            ("u128", "\"340282366920938463463374607431768211455\""),
+            ("s128", "\"-1\""),
+            ("yes", "true"),
+            ("letter", "\"R\""),
+            ("text", "\"a\\tb\""),
+            ("bytes", "\"0x525400000056\""),
+            ("name", "\"eth0\""),
+            ("state", "\"RUNNING\""),
+            ("flags", "\"F_READ|F_EXEC\""),
+            ("wide", "\"TOP\""),
+            ("negative", "\"FAILED\""),
+            ("pointer", "\"0x1000\""),
+            ("three", "5"),
+            ("five", "-16"),
+            ("single", "0.1"),
+            ("twice", "-2.5"),
+            ("saddr", "\"127.0.0.1\""),
+            ("dport", "443"),
+            ("v4", "\"192.168.1.1\""),
+            ("v6", "\"fe80::1\""),
+            ("daddr_v6", "\"::ffff:10.0.0.1\""),
+            ("latency_ns", "5000000"),
+            ("dev", "\"8:1\""),
+        ] {
+            assert_eq!(event[field].to_string(), expected, "{field}: {line}");
+        }
+        assert_eq!(
+            event["inner"].to_string(),
+            r#"[{"a":-1,"b":[1,2,0]},{"a":7,"b":[0,0,3]}]"#
+        );
+        assert_eq!(event["either"]["half"], 2, "{line}");
+    }
+    // What is no such word is refused with where it stands, and what would be one.
+    for (words, expected) in [
+        (
+            "{event: {state: WALKING}}",
+            &["event.state", "WALKING", "RUNNING"][..],
+        ),
+        ("{event: {latency_ns: 5h}}", &["event.latency_ns", "1.5ms"]),
+        ("{event: {saddr: 1.2.3}}", &["event.saddr", "192.168.1.1"]),
+        (
+            "{event: {inner: [{b: [1,2,3,4]}]}}",
+            &["event.inner[0].b", "3"],
+        ),
+        ("{event: {u8: 256}}", &["event.u8", "255"]),
+        ("{event: {nothing: 1}}", &["nothing", "number"]),
+    ] {
+        let mut command = full();
+        command.args(["run", &values, "--put", "scratch", "0", words]);
+        Watch::spawn(command).end().failed(1, expected);
+    }
+}
+
+#[test]
 fn a_full_disk_is_counted_and_told_and_the_program_goes_on() {
     on_board!();
     let before = Snapshot::take();

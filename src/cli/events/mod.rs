@@ -4,6 +4,8 @@
 mod choose;
 #[cfg(feature = "full")]
 mod several;
+#[cfg(feature = "full")]
+mod symbols;
 
 use btfly::btf::{Btf, Kind as BtfKind, TypeId, Types};
 use btfly::object::{MapSpec, Object};
@@ -18,10 +20,14 @@ use super::{Class, Failure};
 use crate::tools::View;
 #[cfg(feature = "full")]
 use several::Several;
+#[cfg(feature = "full")]
+use symbols::Symbols;
 
 /// The events of an object.
 pub struct Events {
     rings: Vec<Ring>,
+    #[cfg(feature = "full")]
+    symbols: Symbols,
 }
 
 /// A ring, by its map.
@@ -45,6 +51,9 @@ enum Kinds {
 struct Kind {
     #[cfg(feature = "full")]
     name: String,
+    /// Whether a field points to something that may have a name.
+    #[cfg(feature = "full")]
+    points: bool,
     plan: Plan,
 }
 
@@ -81,7 +90,11 @@ impl Events {
                 })
             })
             .collect::<Result<_, Failure>>()?;
-        Ok(Events { rings })
+        Ok(Events {
+            rings,
+            #[cfg(feature = "full")]
+            symbols: Symbols::default(),
+        })
     }
 }
 
@@ -193,6 +206,9 @@ impl Kind {
             .map_err(|e| Failure::new(Class::BadObject, format!("the events of {ring}: {e}")))?;
         Ok(Kind {
             #[cfg(feature = "full")]
+            points: plan.fields().any(|field| field.is_pointer())
+                && plan.field("symbols").is_none(),
+            #[cfg(feature = "full")]
             name: {
                 let header = btf.header(ty).ok();
                 let name = header.and_then(|header| btf.str_at(header.name));
@@ -268,6 +284,8 @@ impl View for Events {
             types.name(bytes, out);
         }
         match ring.and_then(|ring| ring.kinds.of(bytes)) {
+            #[cfg(feature = "full")]
+            Some(kind) if kind.points => self.symbols.row(&kind.plan, bytes, out),
             Some(kind) => kind.plan.row(bytes, out),
             None => hexadecimal(bytes, out),
         }
@@ -300,6 +318,9 @@ impl View for Events {
             Some(kind) => {
                 to.kind(Some(&kind.name));
                 to.record(&kind.plan, bytes);
+                if kind.points {
+                    self.symbols.fields(&kind.plan, bytes, to);
+                }
             }
             None => {
                 to.kind(None);

@@ -1,6 +1,9 @@
 //! Addresses of the kernel become names. /proc/kallsyms (5 MB, 100,000 lines) is never held: the addresses in
 //! hand are sorted, and the table is read once, line by line.
 
+use core::fmt;
+use core::ops::RangeInclusive;
+
 use rustix::io;
 
 use crate::sys::{file, kallsyms};
@@ -29,6 +32,17 @@ pub struct Place<'r> {
     pub offset: u64,
 }
 
+/// `vfs_read+0x10`, with `[module]` behind it.
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}+{:#x}", self.name, self.offset)?;
+        match self.module {
+            "" => Ok(()),
+            module => write!(f, " [{module}]"),
+        }
+    }
+}
+
 /// Names of some addresses.
 #[derive(Clone, Debug, Default)]
 pub struct Resolved {
@@ -36,6 +50,9 @@ pub struct Resolved {
     found: Vec<Found>,
     /// Whether some symbol has an address: to those who may not see them the kernel shows zeros.
     shown: bool,
+    /// The first and the last symbol of the kernel.
+    first: u64,
+    last: u64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -74,6 +91,12 @@ impl Resolved {
         !self.shown
     }
 
+    /// From the first symbol of the kernel to the last: elsewhere nothing has a name.
+    #[must_use]
+    pub fn range(&self) -> RangeInclusive<u64> {
+        self.first..=self.last
+    }
+
     /// Where an address is that was looked for.
     #[must_use]
     pub fn get(&self, address: u64) -> Option<Place<'_>> {
@@ -99,6 +122,8 @@ impl Resolved {
         Resolved {
             found: found.collect(),
             shown: false,
+            first: u64::MAX,
+            last: 0,
         }
     }
 
@@ -110,6 +135,10 @@ impl Resolved {
             return;
         };
         self.shown |= symbol != 0;
+        if is_kernel(symbol) {
+            self.first = self.first.min(symbol);
+            self.last = self.last.max(symbol);
+        }
         let at = self.found.partition_point(|f| f.address < symbol);
         let Some(found) = self.found.get_mut(at) else {
             return;
@@ -190,6 +219,10 @@ mod tests {
         let addresses: Vec<u64> = cases.iter().map(|(address, _)| *address).collect();
         let resolved = resolved(TABLE, &addresses);
         assert!(!resolved.are_hidden());
+        let range = 0xffff_8000_0800_0000..=0xffff_8000_0a00_0000;
+        assert_eq!(resolved.range(), range);
+        let place = resolved.get(0xffff_8000_0900_0010).unwrap();
+        assert_eq!(place.to_string(), "mod_a+0x10 [one]");
         for (address, expected) in cases {
             let place = resolved.get(address).map(|p| (p.name, p.module, p.offset));
             assert_eq!(place, expected, "{address:x}");
