@@ -32,6 +32,8 @@ mod globals;
 mod guard;
 #[path = "vm/hints.rs"]
 mod hints;
+#[path = "vm/hostile.rs"]
+mod hostile;
 #[path = "vm/join.rs"]
 mod join;
 #[cfg(feature = "full")]
@@ -39,6 +41,8 @@ mod join;
 mod ksyms;
 #[path = "vm/left.rs"]
 mod left;
+#[path = "vm/lines.rs"]
+mod lines;
 #[path = "vm/links.rs"]
 mod links;
 #[path = "vm/load.rs"]
@@ -64,6 +68,8 @@ mod rings;
 mod run;
 #[path = "vm/sandbox.rs"]
 mod sandbox;
+#[path = "vm/scarce.rs"]
+mod scarce;
 #[path = "vm/sections.rs"]
 mod sections;
 #[path = "vm/shapes.rs"]

@@ -109,6 +109,14 @@ impl RingError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
+            #[cfg(feature = "full")]
+            RingError::Memory {
+                errno: Errno::PERM, ..
+            } => Some(
+                "kernel.perf_event_mlock_kb and ulimit -l limit perf rings: raise one, or give fewer --pages"
+                    .to_owned(),
+            ),
+            #[cfg(not(feature = "full"))]
             RingError::Memory {
                 errno: Errno::PERM, ..
             } => Some("kernel.perf_event_mlock_kb limits perf rings: raise it".to_owned()),
