@@ -62,6 +62,9 @@ mod program;
 #[path = "vm/relocate.rs"]
 mod relocate;
 #[cfg(feature = "full")]
+#[path = "vm/ring_ways.rs"]
+mod ring_ways;
+#[cfg(feature = "full")]
 #[path = "vm/rings.rs"]
 mod rings;
 #[path = "vm/run.rs"]

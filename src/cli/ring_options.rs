@@ -15,6 +15,9 @@ How rings are read:
   --wakeup N        wake up for every N records of a CPU in a perf ring; with 1 for each record of any
                     ring (a quarter of the ring unless given)
   --latency TIME    how old a record may get while more are gathered: 100ms unless given
+  --sort            show the events of all CPUs in the order in which they were sent. The youngest fifth
+                    of --latency waits for the next look; what comes later than that is shown as it comes,
+                    and counted
 ";
 
 /// The most bytes that the kernel has in one perf ring.
@@ -43,6 +46,7 @@ pub fn take<'p>(args: &[&'p str]) -> Result<(Vec<&'p str>, RingOptions), Failure
             "--pages" => options.pages = Some(pages(value()?)?),
             "--wakeup" => options.wakeup = Some(wakeup(value()?)?),
             "--latency" => options.latency = latency(value()?)?,
+            "--sort" if inline.is_none() => options.sort = true,
             _ => kept.push(arg),
         }
     }
@@ -98,6 +102,7 @@ mod tests {
             "10",
             "--latency",
             "250",
+            "--sort",
             "--",
             "--pages",
         ];
@@ -105,6 +110,7 @@ mod tests {
         assert_eq!(kept, ["my.o", "--prog", "a", "--", "--pages"]);
         assert_eq!((options.pages, options.wakeup), (Some(64), Some(10)));
         assert_eq!(options.latency, Duration::from_millis(250));
+        assert!(options.sort);
         let (_, options) = take(&["--latency", "2s"]).unwrap();
         assert_eq!(options.latency, Duration::from_secs(2));
     }

@@ -10,7 +10,7 @@ use rustix::fd::AsFd;
 
 use super::Failure;
 use super::losses::Losses;
-use super::output::{Patience, Written};
+use super::output::{Patience, Written, say};
 use super::sink::Sink;
 use super::status::Numbers;
 use crate::tools::View;
@@ -238,6 +238,12 @@ impl<'l> Rings<'l> {
         let (loaded, maps) = (self.loaded, &self.maps);
         let name = |ring: usize| map_name(loaded, maps, ring);
         self.losses.tell_all(&name);
+        let late = self.rings.late();
+        if late > 0 {
+            say(format_args!(
+                "{late} events came too late to be sorted: a longer --latency waits longer\n"
+            ));
+        }
     }
 }
 

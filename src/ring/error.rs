@@ -55,6 +55,12 @@ pub enum RingError {
         /// Bytes that can be had.
         available: u64,
     },
+    /// Records of this ring have no time to go by.
+    #[cfg(feature = "full")]
+    #[error(
+        "records of a BPF ring buffer have no time to be sorted by, and there is more than one ring"
+    )]
+    Timeless,
     /// The ring can't be put into its map.
     #[error("the perf ring of CPU {cpu} can't be stored in its map ({errno})")]
     Store {
@@ -84,6 +90,8 @@ impl RingError {
             | RingError::Poll { errno } => *errno,
             #[cfg(feature = "full")]
             RingError::TooLarge { .. } => Errno::NOMEM,
+            #[cfg(feature = "full")]
+            RingError::Timeless => Errno::OPNOTSUPP,
         }
     }
 
@@ -130,6 +138,11 @@ impl RingError {
             } => Some("it needs CONFIG_PERF_EVENTS".to_owned()),
             #[cfg(feature = "full")]
             RingError::TooLarge { .. } => Some("give fewer: --pages N".to_owned()),
+            #[cfg(feature = "full")]
+            RingError::Timeless => Some(
+                "leave --sort out: each ring buffer is in order by itself, and perf rings are sorted where there is no other"
+                    .to_owned(),
+            ),
             RingError::Cpus { .. } => Some("mount -t sysfs sysfs /sys".to_owned()),
             _ if self.is_permission() => Some(permission::hint()),
             _ => None,

@@ -18,6 +18,8 @@ mod records;
 mod sender;
 #[cfg(feature = "full")]
 mod set;
+#[cfg(feature = "full")]
+mod sorted;
 
 pub use bpf::BpfRing;
 #[cfg(feature = "full")]

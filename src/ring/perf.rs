@@ -12,8 +12,12 @@ use crate::sys::abi::{
     BPF_ANY, PERF_ATTR_WATERMARK, PERF_COUNT_SW_BPF_OUTPUT, PERF_MMAP_DATA_HEAD,
     PERF_MMAP_DATA_TAIL, PERF_SAMPLE_RAW, PERF_TYPE_SOFTWARE, PerfEventAttr,
 };
+#[cfg(feature = "full")]
+use crate::sys::abi::{PERF_ATTR_USE_CLOCKID, PERF_SAMPLE_TIME};
 use crate::sys::bpf_map::Elements;
 use crate::sys::cpus::CpuList;
+#[cfg(feature = "full")]
+use crate::sys::kernel::Clock;
 use crate::sys::mapping::{Access, Mapping};
 use crate::sys::poll::Poller;
 use crate::sys::{cpus, kernel, perf};
@@ -48,6 +52,9 @@ pub struct PerfOptions {
     /// of the two is in force.
     #[cfg(feature = "full")]
     pub tells_first: bool,
+    /// Whether each record comes with its time (CLOCK_MONOTONIC, nanoseconds).
+    #[cfg(feature = "full")]
+    pub timed: bool,
 }
 
 impl Default for PerfOptions {
@@ -58,6 +65,8 @@ impl Default for PerfOptions {
             wake: Wake::Bytes(8 * 1024),
             #[cfg(feature = "full")]
             tells_first: false,
+            #[cfg(feature = "full")]
+            timed: false,
         }
     }
 }
@@ -91,6 +100,9 @@ struct Buffer {
     handed: u64,
     #[cfg(feature = "full")]
     joined: std::cell::OnceCell<Vec<u8>>,
+    /// Bytes in front of each sample: its time, where that was asked for.
+    #[cfg(feature = "full")]
+    front: usize,
     // Dropped last: the memory belongs to the event.
     #[cfg_attr(not(feature = "full"), expect(dead_code))]
     event: Option<OwnedFd>,
@@ -218,7 +230,15 @@ impl PerfRing {
     /// The records behind those that were handed over and released.
     #[cfg(feature = "full")]
     pub(super) fn unreleased(&mut self) -> impl Iterator<Item = (u32, Record<'_>)> {
-        self.buffers.iter_mut().flat_map(Buffer::unreleased)
+        self.unreleased_by_cpu().flatten()
+    }
+
+    /// The same, CPU by CPU.
+    #[cfg(feature = "full")]
+    pub(super) fn unreleased_by_cpu(
+        &mut self,
+    ) -> impl Iterator<Item = super::records::BufferRecords<'_>> {
+        self.buffers.iter_mut().map(Buffer::unreleased)
     }
 
     /// CPUs that have a buffer.
@@ -261,7 +281,7 @@ impl Buffer {
             bytes: options.bytes_per_cpu,
             errno: Errno::INVAL,
         })?;
-        let event = match perf::open_on_cpu(&attribute(options.wake, size), cpu) {
+        let event = match perf::open_on_cpu(&attribute(options.wake, size, options.front()), cpu) {
             Ok(event) => event,
             Err(Errno::NODEV) => return Ok(None),
             Err(errno) => return Err(RingError::Open { cpu, errno }),
@@ -290,6 +310,8 @@ impl Buffer {
             handed: 0,
             #[cfg(feature = "full")]
             joined: std::cell::OnceCell::new(),
+            #[cfg(feature = "full")]
+            front: options.front(),
             event: Some(event),
         }))
     }
@@ -343,6 +365,8 @@ impl Buffer {
             first: pieces.0.unwrap_or_default(),
             second: pieces.1.unwrap_or_default(),
             at: 0,
+            front: self.front,
+            size,
             handed: &mut self.handed,
             joined: &self.joined,
             lost: &mut self.lost,
@@ -381,8 +405,8 @@ impl Buffer {
             first: pieces.0.unwrap_or_default(),
             second: pieces.1.unwrap_or_default(),
         };
-        let cpu = self.cpu;
-        let walked = walk(&unread, scratch, &mut |record| each(cpu, record));
+        let (cpu, front) = (self.cpu, self.front());
+        let walked = walk(&unread, front, scratch, &mut |record| each(cpu, record));
         let done = tail.wrapping_add(walked.consumed as u64);
         self.advance(done);
         self.lost = self.lost.saturating_add(walked.lost);
@@ -395,6 +419,13 @@ impl Buffer {
 }
 
 impl Buffer {
+    fn front(&self) -> usize {
+        #[cfg(feature = "full")]
+        return self.front;
+        #[cfg(not(feature = "full"))]
+        0
+    }
+
     fn advance(&mut self, tail: u64) {
         self.memory.store_release(PERF_MMAP_DATA_TAIL, tail);
         #[cfg(feature = "full")]
@@ -405,6 +436,15 @@ impl Buffer {
 }
 
 impl PerfOptions {
+    /// Bytes in front of each sample.
+    fn front(&self) -> usize {
+        #[cfg(feature = "full")]
+        if self.timed {
+            return size_of::<u64>();
+        }
+        0
+    }
+
     /// Whether nobody tells of the first records.
     fn has_to_be_looked_at(&self) -> bool {
         #[cfg(feature = "full")]
@@ -425,7 +465,7 @@ fn open_first(
     if !options.tells_first {
         return Ok(None);
     }
-    let opened = perf::open_on_cpu(&attribute(Wake::EachRecord, 0), cpu);
+    let opened = perf::open_on_cpu(&attribute(Wake::EachRecord, 0, options.front()), cpu);
     let opened = opened.and_then(|first| {
         perf::set_output(first.as_fd(), event.as_fd())?;
         Ok(Some(first))
@@ -443,7 +483,8 @@ fn buffer_size(bytes: usize, page: usize) -> Option<usize> {
     (size <= 1 << 30).then_some(size)
 }
 
-fn attribute(wake: Wake, size: usize) -> PerfEventAttr {
+/// `front`: bytes in front of each sample, which are its time.
+fn attribute(wake: Wake, size: usize, front: usize) -> PerfEventAttr {
     let most = u32::try_from(size / 2).unwrap_or(u32::MAX);
     let (flags, wakeup) = match wake {
         Wake::EachRecord => (0, 1),
@@ -453,7 +494,7 @@ fn attribute(wake: Wake, size: usize) -> PerfEventAttr {
         // runs.
         Wake::Bytes(bytes) => (PERF_ATTR_WATERMARK, bytes.clamp(1, most)),
     };
-    PerfEventAttr {
+    let attribute = PerfEventAttr {
         event_type: PERF_TYPE_SOFTWARE,
         config: PERF_COUNT_SW_BPF_OUTPUT,
         sample_period: 1,
@@ -461,7 +502,18 @@ fn attribute(wake: Wake, size: usize) -> PerfEventAttr {
         flags,
         wakeup,
         ..PerfEventAttr::default()
+    };
+    #[cfg(feature = "full")]
+    if front > 0 {
+        return PerfEventAttr {
+            sample_type: PERF_SAMPLE_RAW | PERF_SAMPLE_TIME,
+            flags: flags | PERF_ATTR_USE_CLOCKID,
+            clockid: Clock::Monotonic.number(),
+            ..attribute
+        };
     }
+    let _ = front;
+    attribute
 }
 
 #[cfg(test)]
@@ -499,6 +551,8 @@ mod tests {
             handed: start,
             #[cfg(feature = "full")]
             joined: std::cell::OnceCell::new(),
+            #[cfg(feature = "full")]
+            front: 0,
             event: None,
         };
         let kernel = Kernel {

@@ -91,9 +91,14 @@ pub(super) struct Walked {
 }
 
 /// Hands over the records in order, until none is left or `each` breaks. The record at which it
-/// breaks counts as received.
+/// breaks counts as received. Each sample has so many bytes in `front` of it.
 #[cfg_attr(all(hot_loops, feature = "full"), optimize(speed))]
-pub(super) fn walk<F>(unread: &Unread<'_>, scratch: &mut Vec<u8>, each: &mut F) -> Walked
+pub(super) fn walk<F>(
+    unread: &Unread<'_>,
+    front: usize,
+    scratch: &mut Vec<u8>,
+    each: &mut F,
+) -> Walked
 where
     F: FnMut(Record<'_>) -> ControlFlow<()> + ?Sized,
 {
@@ -108,7 +113,7 @@ where
         };
         walked.consumed += HEADER + body.len();
         let record = match record_type {
-            PERF_RECORD_SAMPLE => raw_sample(body).map(Record::Sample),
+            PERF_RECORD_SAMPLE => raw_sample(body, front).map(Record::Sample),
             // An id, then the count.
             PERF_RECORD_LOST => u64_at(body, 8).map(Record::Lost),
             PERF_RECORD_LOST_SAMPLES => u64_at(body, 0).map(Record::Lost),
@@ -145,8 +150,10 @@ fn record_at<'s>(
     Some((header.record_type, body))
 }
 
-/// The body of a sample of PERF_SAMPLE_RAW alone: a 32-bit length, then so many bytes.
-pub(super) fn raw_sample(body: &[u8]) -> Option<&[u8]> {
+/// The body of a sample of PERF_SAMPLE_RAW: what stands in `front` of it, a 32-bit length, then so many
+/// bytes.
+pub(super) fn raw_sample(body: &[u8], front: usize) -> Option<&[u8]> {
+    let body = body.get(front..)?;
     let len = usize::try_from(u32_at(body, 0)?).ok()?;
     body.get(4..4_usize.checked_add(len)?)
 }
@@ -198,7 +205,7 @@ pub(super) mod tests {
     fn collect(first: &[u8], second: &[u8]) -> (Vec<Got>, Walked) {
         let mut got = Vec::new();
         let unread = Unread { first, second };
-        let walked = walk(&unread, &mut Vec::new(), &mut |record| {
+        let walked = walk(&unread, 0, &mut Vec::new(), &mut |record| {
             got.push(match record {
                 Record::Sample(bytes) => Got::Sample(bytes.to_vec()),
                 Record::Lost(count) => Got::Lost(count),
@@ -295,7 +302,7 @@ pub(super) mod tests {
             first: &bytes,
             second: &[],
         };
-        let walked = walk(&unread, &mut Vec::new(), &mut |_| {
+        let walked = walk(&unread, 0, &mut Vec::new(), &mut |_| {
             seen += 1;
             if seen == 2 {
                 return ControlFlow::Break(());

@@ -61,6 +61,8 @@ impl<'r> Iterator for BpfRecords<'r> {
     }
 }
 
+const HEADER: usize = size_of::<PerfEventHeader>();
+
 /// The records of one CPU's perf ring.
 pub(super) struct BufferRecords<'r> {
     pub(super) cpu: u32,
@@ -69,6 +71,10 @@ pub(super) struct BufferRecords<'r> {
     pub(super) second: &'r [u8],
     /// How much of it was handed over.
     pub(super) at: usize,
+    /// Bytes in front of each sample: its time, or nothing.
+    pub(super) front: usize,
+    /// Bytes that the ring holds.
+    pub(super) size: usize,
     /// The place of that in the ring.
     pub(super) handed: &'r mut u64,
     /// The one record that may lie in both pieces.
@@ -97,6 +103,27 @@ impl<'r> BufferRecords<'r> {
         Some(joined.as_slice()).filter(|joined| joined.len() == len)
     }
 
+    /// Whether it has to be read soon.
+    pub(super) fn is_half_full(&self) -> bool {
+        self.len() > self.size / 2
+    }
+
+    /// When the next record was sent; 0 for one that does not say, and `None` where there is none.
+    pub(super) fn next_time(&self) -> Option<u64> {
+        const WORD: usize = size_of::<u64>();
+        if self.at >= self.len() {
+            return None;
+        }
+        let header = self.bytes(self.at, HEADER)?.first_chunk::<4>()?;
+        if u32::from_ne_bytes(*header) != PERF_RECORD_SAMPLE || self.front < WORD {
+            return Some(0);
+        }
+        // Words lie in one piece.
+        let time = self.bytes(self.at + HEADER, WORD);
+        let time = time.and_then(<[u8]>::first_chunk::<WORD>);
+        Some(time.map_or(0, |time| u64::from_ne_bytes(*time)))
+    }
+
     fn done(&mut self, bytes: usize) {
         self.at += bytes;
         *self.handed = self.handed.wrapping_add(bytes as u64);
@@ -107,7 +134,6 @@ impl<'r> Iterator for BufferRecords<'r> {
     type Item = (u32, Record<'r>);
 
     fn next(&mut self) -> Option<(u32, Record<'r>)> {
-        const HEADER: usize = size_of::<PerfEventHeader>();
         while self.at < self.len() {
             let header = self
                 .bytes(self.at, HEADER)
@@ -134,7 +160,7 @@ impl<'r> Iterator for BufferRecords<'r> {
                 Some(u64::from_ne_bytes(*word))
             };
             let record = match record_type {
-                PERF_RECORD_SAMPLE => raw_sample(body).map(Record::Sample),
+                PERF_RECORD_SAMPLE => raw_sample(body, self.front).map(Record::Sample),
                 PERF_RECORD_LOST => count(8).map(Record::Lost),
                 PERF_RECORD_LOST_SAMPLES => count(0).map(Record::Lost),
                 _ => continue,

@@ -1,6 +1,7 @@
 //! Several rings of either kind, waited for and read together.
 
 use super::pace::{Found, Look, Pace, leave};
+use super::sorted::{Sorting, Until};
 use super::{BpfRing, PerfOptions, PerfRing, Record, RingError, Wake};
 use crate::sys::abi::{BPF_MAP_TYPE_PERF_EVENT_ARRAY, BPF_MAP_TYPE_RINGBUF};
 use crate::sys::poll::{Poller, Ready};
@@ -21,6 +22,9 @@ pub struct RingOptions {
     pub wakeup: Option<u32>,
     /// No record is older than this when it is read, as long as the reader keeps up.
     pub latency: Duration,
+    /// Whether the records of all CPUs are handed over in the order in which they were sent. Those of a BPF
+    /// ring are so by themselves.
+    pub sort: bool,
 }
 
 impl Default for RingOptions {
@@ -30,6 +34,7 @@ impl Default for RingOptions {
             pages: None,
             wakeup: None,
             latency: Duration::from_millis(100),
+            sort: false,
         }
     }
 }
@@ -66,26 +71,33 @@ impl Default for RingOptions {
 /// ```
 pub struct Rings<'m> {
     poller: Poller,
-    members: Vec<Member<'m>>,
+    pub(super) members: Vec<Member<'m>>,
     options: RingOptions,
-    pace: Pace,
+    pub(super) pace: Pace,
     /// Whether the kernel was asked to tell of each record.
     told: bool,
     /// When the rings were last read.
     looked: Option<Instant>,
     /// When an iterator began to hand records over, and how long after the last look that was.
     handing: Option<(Instant, Duration)>,
+    pub(super) sorting: Option<Sorting>,
 }
 
 /// A ring and its map.
-struct Member<'m> {
+pub(super) struct Member<'m> {
     map: BorrowedFd<'m>,
-    ring: Ring,
+    pub(super) ring: Ring,
 }
 
-enum Ring {
+pub(super) enum Ring {
     Perf(Box<PerfRing>),
     Bpf(BpfRing),
+}
+
+impl Member<'_> {
+    pub(super) fn is_perf(&self) -> bool {
+        matches!(self.ring, Ring::Perf(_))
+    }
 }
 
 /// The token of rings in the poller; others are the caller's.
@@ -109,6 +121,7 @@ impl<'m> Rings<'m> {
             told: true,
             looked: None,
             handing: None,
+            sorting: options.sort.then(|| Sorting::new(latency)),
         })
     }
 
@@ -120,11 +133,15 @@ impl<'m> Rings<'m> {
     pub fn add(&mut self, map: BorrowedFd<'m>, map_type: u32) -> Result<Option<usize>, RingError> {
         let ring = match map_type {
             BPF_MAP_TYPE_PERF_EVENT_ARRAY => {
+                self.can_be_sorted(true)?;
                 let options = self.perf_options()?;
                 let ring = PerfRing::open(map, &options, &self.poller, RINGS_TOKEN)?;
                 Ring::Perf(Box::new(ring))
             }
-            BPF_MAP_TYPE_RINGBUF => Ring::Bpf(BpfRing::open(map, &self.poller, RINGS_TOKEN)?),
+            BPF_MAP_TYPE_RINGBUF => {
+                self.can_be_sorted(false)?;
+                Ring::Bpf(BpfRing::open(map, &self.poller, RINGS_TOKEN)?)
+            }
             _ => return Ok(None),
         };
         self.members.push(Member { map, ring });
@@ -161,6 +178,7 @@ impl<'m> Rings<'m> {
                 Some(records) => Wake::Records(records),
             },
             tells_first: !matches!(self.options.wakeup, Some(0 | 1)),
+            timed: self.options.sort,
         })
     }
 
@@ -186,6 +204,8 @@ impl<'m> Rings<'m> {
     /// [`RingError`]: the kernel's, from epoll_wait(2), epoll_ctl(2) and bpf(2).
     pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Ready, RingError> {
         self.release();
+        let held = self.sorting.as_ref().and_then(Sorting::again_in);
+        let timeout = [timeout, held].into_iter().flatten().min();
         let within = |limit: Duration| timeout.map_or(limit, |timeout| timeout.min(limit));
         let ready = match self.pace.look() {
             _ if self.members.is_empty() => self.poller.wait(timeout),
@@ -208,10 +228,12 @@ impl<'m> Rings<'m> {
     /// How soon the rings are to be read again, whatever the kernel tells: for who waits in another way.
     /// `None`: not before it tells.
     pub fn look_within(&self) -> Option<Duration> {
-        match self.pace.look() {
+        let held = self.sorting.as_ref().and_then(Sorting::again_in);
+        let look = match self.pace.look() {
             Look::WhenTold => None,
             Look::WhenToldOrIn(time) | Look::In(time) => Some(time),
-        }
+        };
+        [held, look].into_iter().flatten().min()
     }
 
     /// Has the kernel tell of each record, or only where a perf ring fills.
@@ -240,7 +262,27 @@ impl<'m> Rings<'m> {
     where
         F: FnMut(usize, u32, Record<'_>) -> ControlFlow<()> + ?Sized,
     {
+        self.drain_until(Until::Window, each)
+    }
+
+    fn drain_until<F>(&mut self, until: Until, each: &mut F) -> ControlFlow<()>
+    where
+        F: FnMut(usize, u32, Record<'_>) -> ControlFlow<()> + ?Sized,
+    {
         self.release();
+        // A BPF ring is alone, and in order.
+        if self.sorting.is_some() && self.members.iter().all(Member::is_perf) {
+            return self.drain_sorted(until, each);
+        }
+        self.drain_in_turn(each)
+    }
+
+    /// One ring after the other, and of a perf ring one CPU after the other.
+    #[cfg_attr(all(hot_loops, feature = "full"), optimize(speed))]
+    fn drain_in_turn<F>(&mut self, each: &mut F) -> ControlFlow<()>
+    where
+        F: FnMut(usize, u32, Record<'_>) -> ControlFlow<()> + ?Sized,
+    {
         let (now, since) = self.now();
         let mut found = Found::default();
         for (index, member) in self.members.iter_mut().enumerate() {
@@ -267,7 +309,7 @@ impl<'m> Rings<'m> {
     }
 
     /// The time, and how long after the last look that is.
-    fn now(&mut self) -> (Instant, Duration) {
+    pub(super) fn now(&mut self) -> (Instant, Duration) {
         let now = Instant::now();
         let last = self.looked.replace(now);
         let since = last.map_or(Duration::MAX, |last| now.saturating_duration_since(last));
@@ -348,7 +390,7 @@ impl<'m> Rings<'m> {
     {
         // A program that was detached may still run on another CPU.
         process::wait_for_readers();
-        self.drain(each)?;
+        self.drain_until(Until::End, each)?;
         self.last_losses(&mut |index, cpu, lost| each(index, cpu, Record::Lost(lost)))
     }
 

@@ -133,6 +133,18 @@ pub enum Clock {
     Boottime,
 }
 
+impl Clock {
+    /// `CLOCK_*` of `linux/time.h`.
+    #[must_use]
+    pub fn number(self) -> i32 {
+        match self {
+            Clock::Realtime => libc::CLOCK_REALTIME,
+            Clock::Monotonic => libc::CLOCK_MONOTONIC,
+            Clock::Boottime => libc::CLOCK_BOOTTIME,
+        }
+    }
+}
+
 /// Nanoseconds to add to a time of `bpf_ktime_get_ns` (CLOCK_MONOTONIC) to get nanoseconds since
 /// 1970.
 #[must_use]
@@ -150,11 +162,7 @@ pub fn boot_to_wall_ns() -> i64 {
 /// Nanoseconds of a clock, up to the year 2262; 0 for a clock that the kernel lacks.
 #[must_use]
 pub fn now_ns(clock: Clock) -> i64 {
-    let number = match clock {
-        Clock::Realtime => libc::CLOCK_REALTIME,
-        Clock::Monotonic => libc::CLOCK_MONOTONIC,
-        Clock::Boottime => libc::CLOCK_BOOTTIME,
-    };
+    let number = clock.number();
     let mut now = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,

@@ -20,7 +20,7 @@ const OPTION: libc::c_long = 0x6274_6672;
 
 /// What rings.bpf.c is told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum How {
+pub enum How {
     Perf,
     Output,
     Reserve,
@@ -30,18 +30,18 @@ enum How {
 
 /// What begins each record, and what the ones of RESERVE are.
 const HEAD: usize = 16;
-const RESERVED: usize = 64;
+pub const RESERVED: usize = 64;
 /// The most that one call sends.
 const TIMES: usize = 32;
 /// The ring of the object.
-const RING: usize = 256 * 1024;
+pub const RING: usize = 256 * 1024;
 
 fn page_size() -> usize {
     rustix::param::page_size()
 }
 
 /// Sends records from the CPU of this thread.
-fn send(how: How, size: usize, times: usize) {
+pub fn send(how: How, size: usize, times: usize) {
     let mut left = times;
     while left > 0 {
         let now = left.min(TIMES);
@@ -56,17 +56,30 @@ fn prctl(how: How, size: usize, times: usize) {
 }
 
 /// Keeps this thread on the first CPU: perf rings are one for each.
-fn stay() {
+pub fn stay() {
+    stay_on(0);
+}
+
+pub fn stay_on(cpu: usize) {
     // Safety: a set of CPUs that is zeroed, has one added, and is borrowed for the call.
     unsafe {
         let mut set: libc::cpu_set_t = std::mem::zeroed();
-        libc::CPU_SET(0, &mut set);
+        libc::CPU_SET(cpu, &mut set);
         assert_eq!(libc::sched_setaffinity(0, size_of_val(&set), &set), 0);
     }
 }
 
 /// Runs rings.bpf.c with its rings read by these options.
 fn with_rings(options: RingOptions, then: impl FnOnce(&Loaded<'_>, &mut Reader<'_>)) {
+    with_maps(options, &["perf", "ring"], then);
+}
+
+/// The same with some of them.
+pub fn with_maps(
+    options: RingOptions,
+    names: &[&str],
+    then: impl FnOnce(&Loaded<'_>, &mut Reader<'_>),
+) {
     stay();
     let bytes = fs::read(object("tests/rings.bpf.o")).unwrap();
     let object = Object::parse(&bytes).unwrap();
@@ -84,7 +97,7 @@ fn with_rings(options: RingOptions, then: impl FnOnce(&Loaded<'_>, &mut Reader<'
         received: [0; 2],
         lost: [0; 2],
     };
-    for map in &loaded.maps {
+    for map in loaded.maps.iter().filter(|map| names.contains(&&*map.name)) {
         if reader
             .rings
             .add(map.fd.as_fd(), map.map_type)
@@ -94,7 +107,7 @@ fn with_rings(options: RingOptions, then: impl FnOnce(&Loaded<'_>, &mut Reader<'
             reader.names.push(map.name.clone());
         }
     }
-    assert_eq!(reader.names, ["perf", "ring"]);
+    assert_eq!(reader.names, names);
     let links = loaded.attach(&kernel).unwrap();
     for from in (0..8192).step_by(64) {
         prctl(How::Fill, from, 0);
@@ -104,8 +117,8 @@ fn with_rings(options: RingOptions, then: impl FnOnce(&Loaded<'_>, &mut Reader<'
 }
 
 /// What came from the perf ring and from the BPF ring.
-struct Reader<'m> {
-    rings: Rings<'m>,
+pub struct Reader<'m> {
+    pub rings: Rings<'m>,
     names: Vec<String>,
     /// The number of the next record.
     next: [u64; 2],
@@ -160,7 +173,7 @@ impl Reader<'_> {
 }
 
 /// How many records were sent, or refused: perf, output, reserve, discard.
-fn counts(loaded: &Loaded<'_>, name: &str) -> [u64; 4] {
+pub fn counts(loaded: &Loaded<'_>, name: &str) -> [u64; 4] {
     let mut bytes = [0; 32];
     loaded.global(name).unwrap().load(&mut bytes).unwrap();
     std::array::from_fn(|at| u64::from_ne_bytes(bytes[at * 8..at * 8 + 8].try_into().unwrap()))
@@ -286,7 +299,7 @@ fn a_reserved_record_that_finds_no_room_is_counted_too() {
 }
 
 /// Starts `btfly run` on the generator, counting only.
-fn counting(options: &[&str]) -> Watch {
+pub fn counting(options: &[&str]) -> Watch {
     let rings = object("tests/rings.bpf.o");
     let line = [
         &["run", &rings, "--event", "record", "--count-only"],

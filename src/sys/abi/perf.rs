@@ -145,6 +145,7 @@ kernel_constants! { u64:
 
 // Bits of `sample_type`.
 kernel_constants! { u64:
+    PERF_SAMPLE_TIME = 1 << 2,
     PERF_SAMPLE_RAW = 1 << 10,
 }
 
@@ -176,6 +177,8 @@ pub const PERF_ATTR_DISABLED: u64 = 1 << 0;
 pub const PERF_ATTR_FREQ: u64 = 1 << 10;
 /// Bit `watermark` of the attribute: `wakeup` counts bytes, not samples.
 pub const PERF_ATTR_WATERMARK: u64 = 1 << 14;
+/// Bit `use_clockid` of the attribute (4.1): times are those of `clockid`.
+pub const PERF_ATTR_USE_CLOCKID: u64 = 1 << 25;
 
 /// Byte offset of `data_head` in the mapped header page (`struct perf_event_mmap_page`).
 pub const PERF_MMAP_DATA_HEAD: usize = 1024;
