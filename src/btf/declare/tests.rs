@@ -15,7 +15,7 @@ fn layout(text: &str, name: &str) -> (u32, Vec<(String, u32, u32)>) {
     let fields = (0..of.vlen).map(|index| {
         let member = btf.member(&of, index).unwrap();
         let name = btf.str_at(member.name).unwrap().to_owned();
-        (name, member.offset.0, member.bitfield_size.into())
+        (name, member.offset.0, member.bitfield_size)
     });
     (of.size(), fields.collect())
 }
