@@ -90,6 +90,10 @@ mod table;
 #[cfg(feature = "full")]
 #[path = "vm/targets.rs"]
 mod targets;
+#[path = "vm/terminal.rs"]
+mod terminal;
+#[path = "vm/tools.rs"]
+mod tools;
 #[path = "vm/types.rs"]
 mod types;
 #[path = "vm/values.rs"]

@@ -11,7 +11,7 @@ const MAX_TEXT: usize = 256 * 1024;
 
 /// The types of the object and, behind them, those that the file declares.
 pub fn read(path: &str, object: &Object<'_>) -> Result<Vec<u8>, Failure> {
-    let failed = |why: String| Failure::new(Class::BadObject, format!("--types {path}: {why}"));
+    let failed = |why: String| Failure::usage(format!("--types {path}: {why}"));
     let bytes = file::read_whole(path, MAX_TEXT).map_err(|error| {
         let failure = failed(error.to_string());
         failure

@@ -1,6 +1,7 @@
 //! A btfly that runs beside the test: its output line by line as it comes, its end, its status.
 
 use std::env;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
@@ -121,10 +122,20 @@ impl Watch {
         Watch::spawn(command)
     }
 
-    pub fn spawn(mut command: Command) -> Watch {
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("btfly starts");
-        let stdout = Lines::gather(child.stdout.take().unwrap());
+    pub fn spawn(command: Command) -> Watch {
+        Watch::spawn_with(command, Stdio::piped(), None)
+    }
+
+    /// The same with an output that is read elsewhere.
+    pub fn spawn_with(mut command: Command, stdout: Stdio, from: Option<File>) -> Watch {
+        command.stdout(stdout).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("it starts");
+        // Its end of the output is open no longer than it runs.
+        drop(command);
+        let stdout = match from {
+            Some(from) => Lines::gather(from),
+            None => Lines::gather(child.stdout.take().unwrap()),
+        };
         let stderr = Lines::gather(child.stderr.take().unwrap());
         Watch {
             child,
@@ -151,6 +162,12 @@ impl Watch {
         self.stderr
             .wait(found)
             .unwrap_or_else(|lines| panic!("nothing is attached: {lines:#?}"));
+    }
+
+    /// Waits for the first line of its output: whether there is one before it ends.
+    pub fn begins(&self) -> bool {
+        let found = |lines: &[String]| (!lines.is_empty()).then_some(());
+        self.stdout.wait(found).is_ok()
     }
 
     /// Waits for a line of its output that is as asked.
