@@ -92,6 +92,8 @@ mod table;
 mod targets;
 #[path = "vm/terminal.rs"]
 mod terminal;
+#[path = "vm/tool_counts.rs"]
+mod tool_counts;
 #[path = "vm/tools.rs"]
 mod tools;
 #[path = "vm/types.rs"]
