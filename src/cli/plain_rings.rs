@@ -31,6 +31,9 @@ pub struct Rings<'l> {
     cpus_seen: Instant,
 }
 
+/// Who takes records: one function for all, which is smaller than one for each.
+type Each<'e> = dyn FnMut(u32, Record<'_>) -> ControlFlow<()> + 'e;
+
 enum Ring {
     Perf(Box<PerfRing>),
     Bpf(BpfRing),
@@ -98,7 +101,7 @@ impl<'l> Rings<'l> {
         for (index, ring) in self.rings.iter_mut() {
             let map = self.loaded.maps.get(*index).map_or("", |m| m.name.as_str());
             let mut written = Ok(Written::All);
-            let mut each = |cpu: u32, record: Record<'_>| {
+            let each: &mut Each<'_> = &mut |cpu, record| {
                 match record {
                     Record::Sample(bytes) => view.event(map, cpu, bytes, out),
                     Record::Lost(count) => say(format_args!("lost {count} events on CPU {cpu}\n")),
@@ -114,8 +117,8 @@ impl<'l> Rings<'l> {
                 }
             };
             let _ = match ring {
-                Ring::Perf(ring) => ring.drain(&mut each),
-                Ring::Bpf(ring) => ring.drain(&mut each),
+                Ring::Perf(ring) => ring.drain(each),
+                Ring::Bpf(ring) => ring.drain(each),
             };
             let written = written?;
             if written != Written::All {
