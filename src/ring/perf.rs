@@ -726,9 +726,9 @@ mod tests {
 
     #[test]
     fn a_watermark_leaves_room_for_what_comes_meanwhile() {
-        let attr = attribute(Wake::Bytes(1 << 20), 32 * 1024);
+        let attr = attribute(Wake::Bytes(1 << 20), 32 * 1024, 0);
         assert_eq!((attr.flags, attr.wakeup), (PERF_ATTR_WATERMARK, 16 * 1024));
-        let attr = attribute(Wake::EachRecord, 32 * 1024);
+        let attr = attribute(Wake::EachRecord, 32 * 1024, 0);
         assert_eq!((attr.flags, attr.wakeup), (0, 1));
     }
 }
