@@ -3,7 +3,7 @@
 
 use btfly::ring::Batch;
 use btfly::sys::kernel::{Clock, now_ns};
-use btfly::value::{Cells, Fields, WallClock, escape, escape_json, push_unsigned};
+use btfly::value::{Cells, Fields, Room, WallClock, escape, escape_json, push_unsigned};
 
 use super::output_options::OutputOptions;
 use super::sink::Notice;
@@ -42,15 +42,30 @@ impl Format {
     }
 }
 
+/// So many events that are read in one go have the same time at most.
+const ONE_TIME: u32 = 32;
+
 /// A view whose events have another form, or a time before them.
 pub struct Formatted<'v> {
     view: &'v mut dyn View,
     format: Format,
     timestamp: bool,
     clock: WallClock,
+    now: i64,
+    /// So many more events have that time.
+    valid: u32,
     cells: Cells,
     /// Maps whose records do not say on which CPU they were sent.
     without_cpu: Vec<String>,
+    place: Place,
+}
+
+/// Where the last event came from, as JSON has it behind the time.
+#[derive(Default)]
+struct Place {
+    map: String,
+    cpu: u32,
+    json: Vec<u8>,
 }
 
 impl<'v> Formatted<'v> {
@@ -68,33 +83,63 @@ impl<'v> Formatted<'v> {
             format: options.format,
             timestamp: options.timestamp,
             clock: WallClock::default(),
+            now: 0,
+            valid: 0,
             cells,
             without_cpu,
+            place: Place::default(),
         }
+    }
+
+    /// When events come one after the other, the kernel is not asked for each.
+    fn now(&mut self) -> i64 {
+        if self.valid == 0 {
+            self.now = now_ns(Clock::Realtime);
+            self.valid = ONE_TIME;
+        }
+        self.valid -= 1;
+        self.now
     }
 
     fn has_cpu(&self, map: &str) -> bool {
         !self.without_cpu.iter().any(|name| name == map)
     }
 
-    fn json(&mut self, map: &str, cpu: u32, bytes: &[u8], out: &mut Vec<u8>) -> bool {
-        begin(&mut self.clock, now_ns(Clock::Realtime), out);
-        out.extend_from_slice(b",\"cpu\":");
+    fn place_of(&self, map: &str, cpu: u32) -> Place {
+        let mut json = b"\",\"cpu\":".to_vec();
         match self.has_cpu(map) {
-            true => push_unsigned(u64::from(cpu), out),
-            false => out.extend_from_slice(b"null"),
+            true => push_unsigned(u64::from(cpu), &mut json),
+            false => json.extend_from_slice(b"null"),
         }
-        out.extend_from_slice(b",\"map\":\"");
-        escape_json(map.as_bytes(), out);
-        out.push(b'"');
+        json.extend_from_slice(b",\"map\":\"");
+        escape_json(map.as_bytes(), &mut json);
+        json.push(b'"');
+        Place {
+            map: map.to_owned(),
+            cpu,
+            json,
+        }
+    }
+
+    fn json(&mut self, map: &str, cpu: u32, bytes: &[u8], out: &mut Vec<u8>) -> bool {
+        if self.place.cpu != cpu || self.place.map != map {
+            self.place = self.place_of(map, cpu);
+        }
+        let now = self.now();
+        let mut room = Room::new(out);
+        room.put(b"{\"time\":\"");
+        room.put(self.clock.moment(now));
+        room.put(&self.place.json);
+        room.end();
         let shown = self.view.fields(map, bytes, &mut Fields::json(out));
         out.extend_from_slice(b"}\n");
         shown
     }
 
     fn csv(&mut self, map: &str, cpu: u32, bytes: &[u8], out: &mut Vec<u8>) -> bool {
+        let now = self.now();
         let (clock, cells) = (&mut self.clock, &mut self.cells);
-        cells.cell("time", |out| clock.push(now_ns(Clock::Realtime), out));
+        cells.cell("time", |out| clock.push(now, out));
         cells.cell("map", |out| escape(map.as_bytes(), out));
         if self.has_cpu(map) {
             self.cells
@@ -124,7 +169,8 @@ impl<'v> Formatted<'v> {
 
     fn stamp(&mut self, out: &mut Vec<u8>) {
         if self.timestamp {
-            self.clock.push(now_ns(Clock::Realtime), out);
+            let now = self.now();
+            self.clock.push(now, out);
             out.push(b' ');
         }
     }
@@ -169,6 +215,11 @@ impl View for Formatted<'_> {
         if !shown {
             out.truncate(start);
         }
+    }
+
+    fn look(&mut self) {
+        self.valid = 0;
+        self.view.look();
     }
 
     fn names(&self) -> Vec<String> {

@@ -127,6 +127,7 @@ impl<'l> Rings<'l> {
         patience: Patience<'_>,
         last: Last,
     ) -> Result<Written, Failure> {
+        view.look();
         let written = match view.counts() {
             true => {
                 self.count(view, last);

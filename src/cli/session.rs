@@ -223,7 +223,7 @@ pub fn run(
     rings.report_losses();
     match written {
         Written::Closed => Ok(()),
-        _ => sink.finish(Instant::now() + LAST_MOMENT),
+        _ => sink.finish(LAST_MOMENT),
     }
 }
 

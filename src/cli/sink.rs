@@ -32,6 +32,8 @@ pub type Notice = fn(u64, &mut Vec<u8>);
 /// Where output goes.
 pub struct Sink {
     to: Target,
+    /// Whether it is a plain file, which takes all at once.
+    plain: bool,
     /// What the reader has not taken yet; the first `done` bytes it has.
     waiting: Vec<u8>,
     done: usize,
@@ -79,7 +81,13 @@ impl Sink {
     }
 
     fn new(to: Target, notice: Notice) -> Sink {
+        let fd = match &to {
+            Target::Output => Some(stdio::output()),
+            Target::Stream(fd) => Some(fd.as_fd()),
+            Target::File(_) => None,
+        };
         Sink {
+            plain: fd.is_some_and(stdio::is_plain),
             to,
             waiting: Vec::new(),
             done: 0,
@@ -224,11 +232,12 @@ impl Sink {
         poller.wait(Some(Duration::ZERO)).map_err(failed)
     }
 
-    /// Gives the reader the rest of its time, and says what was dropped in all.
+    /// Gives the reader a `moment` for each piece, ten in all, and says what was dropped in all.
     ///
     /// # Errors
     /// Output that could not be written although somebody was there to take it.
-    pub fn finish(&mut self, end: Instant) -> Result<(), Failure> {
+    pub fn finish(&mut self, moment: Duration) -> Result<(), Failure> {
+        let end = Instant::now() + moment * 10;
         loop {
             if self.pump()? == Written::Closed {
                 return Ok(());
@@ -236,7 +245,8 @@ impl Sink {
             let Some(fd) = self.fd().filter(|_| !self.waiting.is_empty()) else {
                 break;
             };
-            if wait_writable(fd, None, Some(end)) != Ok(Writable::Yes) {
+            let next = end.min(Instant::now() + moment);
+            if wait_writable(fd, None, Some(next)) != Ok(Writable::Yes) {
                 break;
             }
         }
@@ -303,10 +313,11 @@ impl Sink {
         }
         while !self.waiting.is_empty() {
             let Some(fd) = self.fd() else { break };
-            let screen = stdio::is_terminal(fd);
-            let most = match screen {
-                true => TERMINAL,
-                false => PIPE,
+            let screen = !self.plain && stdio::is_terminal(fd);
+            let most = match (self.plain, screen) {
+                (true, _) => usize::MAX,
+                (_, true) => TERMINAL,
+                _ => PIPE,
             };
             let now = Some(Instant::now());
             match wait_writable(fd, None, now) {
@@ -492,7 +503,7 @@ mod tests {
         assert!(text.ends_with(&format!("dropped {dropped}\nlast\n")));
         let received = text.lines().filter(|l| l.starts_with('0')).count() as u64;
         assert_eq!(received + dropped, sent);
-        assert!(sink.finish(Instant::now()).is_ok());
+        assert!(sink.finish(Duration::ZERO).is_ok());
     }
 
     #[test]

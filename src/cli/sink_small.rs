@@ -1,6 +1,6 @@
 //! Where a session's output goes: to standard output, which is waited for.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use btfly::sys::poll::{Poller, Ready};
 
@@ -24,7 +24,7 @@ impl Sink {
         false
     }
 
-    pub fn finish(&mut self, _: Instant) -> Result<(), Failure> {
+    pub fn finish(&mut self, _: Duration) -> Result<(), Failure> {
         Ok(())
     }
 

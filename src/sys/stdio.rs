@@ -32,6 +32,15 @@ pub fn is_pipe(fd: BorrowedFd<'_>) -> bool {
     })
 }
 
+/// Whether it is a plain file.
+#[cfg(feature = "full")]
+#[must_use]
+pub fn is_plain(fd: BorrowedFd<'_>) -> bool {
+    use rustix::fs::FileType;
+    rustix::fs::fstat(fd)
+        .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
+}
+
 /// Cuts the last bytes off a plain file that was written to its end, and says whether it did.
 #[cfg(feature = "full")]
 #[must_use]

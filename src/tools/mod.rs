@@ -89,6 +89,10 @@ pub trait View {
     #[cfg(feature = "full")]
     fn lost(&mut self, _map: &str, _cpu: u32, _count: u64, _out: &mut Vec<u8>) {}
 
+    /// Events follow that are read in one go.
+    #[cfg(feature = "full")]
+    fn look(&mut self) {}
+
     /// Whether events are only counted: then `counted` is told of them, and `event` of none.
     #[cfg(feature = "full")]
     fn counts(&self) -> bool {

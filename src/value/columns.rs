@@ -7,7 +7,7 @@ use super::render::Style;
 /// What the kernel may add to a perf sample to align it, in bytes.
 const PERF_PADDING: usize = 7;
 /// The widest that a column is made, in characters; longer text pushes the rest of its row.
-const WIDEST: usize = 32;
+pub(super) const WIDEST: usize = 32;
 
 /// How a record's length compares with its type's size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,6 +146,13 @@ impl Plan {
     /// Appends a record as one row, without a line end. A field that the record does not have is
     /// `-`; bytes after the last field are not shown (see [`Plan::fit`]).
     pub fn row(&self, record: &[u8], out: &mut Vec<u8>) {
+        #[cfg(feature = "full")]
+        {
+            let mut room = super::Room::new(out);
+            self.put_row(record, &mut room);
+            room.end();
+        }
+        #[cfg(not(feature = "full"))]
         for (index, column) in self.columns.iter().enumerate() {
             let start = out.len();
             self.write(column.node, record, column.at as usize, Style::Cell, out);
@@ -163,8 +170,16 @@ impl Plan {
         pad(start, field.column.width, out);
     }
 
-    pub(super) fn lay_out_columns(&self, value: Name) -> Vec<Column> {
+    pub(super) fn lay_out_columns(&mut self, value: Name) {
+        self.columns = self.columns(value);
+        #[cfg(feature = "full")]
+        self.label_columns();
+    }
+
+    fn columns(&self, value: Name) -> Vec<Column> {
         let column = |name: Name, at: u32, node: Node| Column {
+            #[cfg(feature = "full")]
+            label: name,
             name,
             at,
             node,
@@ -227,7 +242,7 @@ impl Plan {
 }
 
 /// Fills a column that started at byte `start` of `out` up to its width, and one space between.
-fn pad(start: usize, width: u16, out: &mut Vec<u8>) {
+pub(super) fn pad(start: usize, width: u16, out: &mut Vec<u8>) {
     const SPACES: [u8; WIDEST * 2 + 1] = [b' '; WIDEST * 2 + 1];
     let cell = out.get(start..).unwrap_or_default();
     // Characters, not bytes: continuation bytes do not count.

@@ -142,7 +142,7 @@ impl Plan {
         let name = self.columns.first()?.name;
         let mut plan = self.clone();
         plan.root = root;
-        plan.columns = plan.lay_out_columns(name);
+        plan.lay_out_columns(name);
         matches!(root.shape, Shape::Composite { .. }).then_some((plan, len as usize))
     }
 

@@ -103,7 +103,7 @@ pub(super) fn escape_to(end: End, reader: Reader, text: &[u8], out: &mut Vec<u8>
 }
 
 /// How many bytes at the start are visible ASCII other than `"` and `\`, eight at a time.
-fn plain_run(bytes: &[u8]) -> usize {
+pub(super) fn plain_run(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::MAX / 255;
     const TOPS: u64 = ONES << 7;
     // The top bit of each byte that is `c`, exact up to the first of them.

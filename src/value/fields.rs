@@ -6,7 +6,9 @@
 use core::ops::Range;
 
 use super::render::Style;
-use super::{Plan, escape_csv, escape_json, escape_quoted, push_hex, push_signed, push_unsigned};
+use super::{
+    Plan, Room, escape_csv, escape_json, escape_quoted, push_hex, push_signed, push_unsigned,
+};
 
 /// What every event has. A field of one of these names gets `_` behind it.
 pub const ENVELOPE: [&str; 4] = ["time", "cpu", "map", "type"];
@@ -156,6 +158,14 @@ impl<'o> Fields<'o> {
         }
     }
 
+    /// The same, with what [`Fields::kind`] writes of it in JSON: it was written before.
+    pub fn known_kind(&mut self, name: &str, json: &[u8]) {
+        match &mut self.out {
+            Out::Json(out) => out.extend_from_slice(json),
+            _ => self.kind(Some(name)),
+        }
+    }
+
     /// A number.
     pub fn unsigned(&mut self, name: &str, value: u64) {
         self.put(name, |_, out| push_unsigned(value, out));
@@ -220,6 +230,13 @@ impl<'o> Fields<'o> {
 
     /// All fields of a record.
     pub fn record(&mut self, plan: &Plan, record: &[u8]) {
+        if let Out::Json(out) = &mut self.out
+            && out.last() != Some(&b'{')
+        {
+            let mut room = Room::new(out);
+            plan.put_members(record, &mut room);
+            return room.end();
+        }
         for column in &plan.columns {
             let at = column.at as usize;
             self.put(plan.name(column.name), |style, out| {

@@ -4,7 +4,7 @@
 use core::net::{Ipv4Addr, Ipv6Addr};
 use std::io::Write;
 
-use super::number::push_unsigned;
+use super::number::{Digits, push_unsigned};
 use super::plan::{Node, Planner, Scalar, Shape};
 use super::render::{Style, quoted_unless};
 use crate::btf::{Header, Kind, TypeId};
@@ -199,23 +199,44 @@ impl Meaning {
 }
 
 /// Appends nanoseconds in the largest unit that there is one of, exactly.
-fn push_time(ns: u64, out: &mut Vec<u8>) {
-    let largest = UNITS.iter().find(|(_, unit, _)| ns >= *unit);
-    let (name, unit, digits) = *largest.unwrap_or(&("ns", 1, 0));
-    push_unsigned(ns / unit, out);
-    let fraction = ns % unit;
-    if fraction > 0 {
+pub(super) fn push_time(ns: u64, out: &mut Vec<u8>) {
+    let parts = TimeParts::of(ns);
+    push_unsigned(parts.whole, out);
+    if let Some(fraction) = &parts.fraction {
         out.push(b'.');
-        let start = out.len();
-        // A digit before it keeps the zeros, and is taken away.
-        push_unsigned(unit + fraction, out);
-        out.remove(start);
-        debug_assert_eq!(out.len() - start, digits);
-        while out.last() == Some(&b'0') {
-            out.pop();
+        out.extend_from_slice(TimeParts::shown(fraction));
+    }
+    out.extend_from_slice(parts.unit.as_bytes());
+}
+
+/// A time in the largest unit that there is one of.
+pub(super) struct TimeParts {
+    pub whole: u64,
+    /// The digits behind the point, and one before them that keeps their zeros.
+    pub fraction: Option<Digits>,
+    pub unit: &'static str,
+}
+
+impl TimeParts {
+    pub fn of(ns: u64) -> TimeParts {
+        let largest = UNITS.iter().find(|(_, unit, _)| ns >= *unit);
+        let (name, unit, _) = *largest.unwrap_or(&("ns", 1, 0));
+        let fraction = ns % unit;
+        TimeParts {
+            whole: ns / unit,
+            fraction: (fraction > 0).then(|| Digits::of(unit + fraction)),
+            unit: name,
         }
     }
-    out.extend_from_slice(name.as_bytes());
+
+    /// The digits that are shown: zeros at the end say nothing.
+    pub fn shown(fraction: &Digits) -> &[u8] {
+        let mut digits = fraction.as_slice().get(1..).unwrap_or_default();
+        while let Some((b'0', rest)) = digits.split_last() {
+            digits = rest;
+        }
+        digits
+    }
 }
 
 /// Nanoseconds of a time with its unit.

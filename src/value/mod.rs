@@ -33,6 +33,8 @@ mod number;
 mod parse;
 mod plan;
 mod render;
+#[cfg(feature = "full")]
+mod room;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "full")]
@@ -54,5 +56,7 @@ pub use histogram::{Scale, histogram, range_of, slot_of};
 pub use number::read_number;
 pub use number::{push_hex, push_signed, push_unsigned, push_wide};
 pub use plan::Plan;
+#[cfg(feature = "full")]
+pub use room::Room;
 #[cfg(feature = "full")]
 pub use time::WallClock;

@@ -1,21 +1,38 @@
 //! Numbers as text, without the formatting machinery: it is called for every field of every event.
 
 /// Appends a decimal number.
-pub fn push_unsigned(mut value: u64, out: &mut Vec<u8>) {
-    // A 64-bit number has at most 20 digits: ten pairs, from the right.
-    let mut digits = [0u8; 20];
-    let mut at = digits.len();
-    while let Some(pair) = at.checked_sub(2).and_then(|to| digits.get_mut(to..at)) {
-        let two = (value % 100) as u8;
-        pair.copy_from_slice(&[b'0' + two / 10, b'0' + two % 10]);
-        at -= 2;
-        value /= 100;
-        if value == 0 {
-            at += usize::from(two < 10);
-            break;
+pub fn push_unsigned(value: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(Digits::of(value).as_slice());
+}
+
+/// The decimal digits of a number.
+pub(super) struct Digits {
+    /// A 64-bit number has at most 20: ten pairs, from the right.
+    digits: [u8; 20],
+    start: usize,
+}
+
+impl Digits {
+    #[cfg_attr(all(hot_loops, feature = "full"), optimize(speed))]
+    pub fn of(mut value: u64) -> Digits {
+        let mut digits = [0; 20];
+        let mut start = digits.len();
+        for pair in digits.as_chunks_mut::<2>().0.iter_mut().rev() {
+            let two = (value % 100) as u8;
+            *pair = [b'0' + two / 10, b'0' + two % 10];
+            start -= 2;
+            value /= 100;
+            if value == 0 {
+                start += usize::from(two < 10);
+                break;
+            }
         }
+        Digits { digits, start }
     }
-    out.extend_from_slice(digits.get(at..).unwrap_or_default());
+
+    pub fn as_slice(&self) -> &[u8] {
+        self.digits.get(self.start..).unwrap_or_default()
+    }
 }
 
 /// Appends a decimal number with its sign.

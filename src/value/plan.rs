@@ -122,6 +122,9 @@ pub(super) struct Enumerator {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Column {
     pub name: Name,
+    /// What stands before the value in JSON, with a comma.
+    #[cfg(feature = "full")]
+    pub label: Name,
     pub at: u32,
     pub node: Node,
     /// Characters.
@@ -191,8 +194,35 @@ impl Plan {
             columns: Vec::new(),
             names: planner.names,
         };
-        plan.columns = plan.lay_out_columns(value);
+        plan.lay_out_columns(value);
         Ok(plan)
+    }
+
+    /// What stands before a field in JSON.
+    #[cfg(feature = "full")]
+    pub(super) fn label(&self, column: &Column) -> &[u8] {
+        let start = column.label.start as usize;
+        let end = start + column.label.len as usize;
+        self.names.as_bytes().get(start..end).unwrap_or_default()
+    }
+
+    #[cfg(feature = "full")]
+    pub(super) fn label_columns(&mut self) {
+        for column in &mut self.columns {
+            let start = column.name.start as usize;
+            let name = self.names.get(start..start + column.name.len as usize);
+            let name = name.unwrap_or_default();
+            let tail = match super::ENVELOPE.contains(&name) {
+                true => "_",
+                false => "",
+            };
+            let label = [",\"", name, tail, "\":"].concat();
+            column.label = Name {
+                start: self.names.len() as u32,
+                len: label.len() as u32,
+            };
+            self.names.push_str(&label);
+        }
     }
 
     /// The size of the type in bytes; of a struct with a flexible array, without the array.

@@ -9,7 +9,7 @@ const SECONDS_PER_DAY: i64 = 86_400;
 #[derive(Clone, Debug, Default)]
 pub struct WallClock {
     second: i64,
-    /// The date and time of that second, up to the point.
+    /// The text of the last moment: all but the digits behind the point are those of its second.
     text: Vec<u8>,
 }
 
@@ -20,16 +20,25 @@ impl WallClock {
     /// Appends a moment in UTC, as ISO 8601 writes it, to the microsecond. `wall_ns` are nanoseconds
     /// since 1970.
     pub fn push(&mut self, wall_ns: i64, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.moment(wall_ns));
+    }
+
+    /// The text of a moment.
+    pub fn moment(&mut self, wall_ns: i64) -> &[u8] {
         let second = wall_ns.div_euclid(NS_PER_SECOND);
         if second != self.second || self.text.is_empty() {
             self.second = second;
             self.text.clear();
             date(second, &mut self.text);
+            self.text.extend_from_slice(b".000000Z");
         }
-        out.extend_from_slice(&self.text);
-        out.push(b'.');
-        digits(wall_ns.rem_euclid(NS_PER_SECOND) as u64 / 1000, 6, out);
-        out.push(b'Z');
+        let mut micros = wall_ns.rem_euclid(NS_PER_SECOND) / 1000;
+        let digits = self.text.iter_mut().rev().skip(1).take(6);
+        for digit in digits {
+            *digit = b'0' + (micros % 10) as u8;
+            micros /= 10;
+        }
+        &self.text
     }
 }
 

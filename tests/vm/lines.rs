@@ -1,6 +1,6 @@
 //! Very many events as JSON: each line is valid, each event is there or accounted for, and memory stays as it is.
 //!
-//! `BTFLY_LINES` says how many events are sent to each ring (20,000); `scripts/qemu-arm64/bench lines` has a million.
+//! `BTFLY_LINES` says how many events are sent to each ring (6,000); `scripts/qemu-arm64/bench lines` has a million.
 
 use std::env;
 use std::fs;
@@ -117,7 +117,7 @@ impl Memory {
 fn every_line_is_valid_json_all_is_accounted_for_and_memory_stays_flat() {
     on_board!();
     let before = Snapshot::take();
-    let count: u64 = env::var("BTFLY_LINES").map_or(20_000, |n| n.parse().unwrap());
+    let count: u64 = env::var("BTFLY_LINES").map_or(6_000, |n| n.parse().unwrap());
     for (ring, how) in [("perf", PERF), ("ring", RESERVE)] {
         let mut command = full();
         let rings = object("tests/rings.bpf.o");

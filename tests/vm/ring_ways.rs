@@ -7,7 +7,9 @@ use btfly::ring::{Record, RingOptions};
 
 use crate::board::{object, on_board};
 use crate::left::Snapshot;
-use crate::rings::{How, RESERVED, RING, Reader, counts, send, stay, stay_on, with_maps};
+use crate::rings::{
+    How, RESERVED, RING, Reader, counts, page_size, send, stay, stay_on, with_maps,
+};
 use crate::watch::{Watch, full};
 
 fn word(bytes: &[u8], at: usize) -> u64 {
@@ -43,7 +45,7 @@ fn send_in_turn(times: usize) {
 
 fn sorted() -> RingOptions {
     RingOptions {
-        pages: Some(64),
+        pages: Some((RING / page_size()).max(1)),
         sort: true,
         ..RingOptions::default()
     }

@@ -36,7 +36,7 @@ const TIMES: usize = 32;
 /// The ring of the object.
 pub const RING: usize = 256 * 1024;
 
-fn page_size() -> usize {
+pub fn page_size() -> usize {
     rustix::param::page_size()
 }
 
@@ -196,10 +196,13 @@ fn records_are_whole_wherever_a_perf_ring_of_one_page_wraps() {
         }
         assert_eq!(reader.received, [places as u64 + 1, 0]);
         assert_eq!(counts(loaded, "refused"), [0; 4]);
-        // One that is too large by 8 bytes finds no room, and is counted.
-        send(How::Perf, size + 16, 3);
+        // One that is too large by 8 bytes finds no room, and is counted. None is larger than a page of 64K.
+        let there_is = page_size() < 1 << 16;
+        if there_is {
+            send(How::Perf, size + 16, 3);
+        }
         reader.finish(size);
-        assert_eq!(reader.lost, [3, 0]);
+        assert_eq!(reader.lost, [if there_is { 3 } else { 0 }, 0]);
         assert_eq!(reader.received[0], places as u64 + 1);
     });
 }

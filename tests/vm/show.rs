@@ -137,7 +137,7 @@ fn nothing_counted_is_lost_while_maps_are_emptied() {
     for without in ["--without=object-names", "--without=map-batch,map-take"] {
         for map in ["counts", "remainders"] {
             let options = ["--show", map, "--interval", "20ms", "--clear", without];
-            let (done, sent) = attached_and_storm(&options, 20_000, |round| round % 3);
+            let (done, sent) = attached_and_storm(&options, 8_000, |round| round % 3);
             let tables = done
                 .stdout
                 .iter()

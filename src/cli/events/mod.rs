@@ -51,6 +51,9 @@ enum Kinds {
 struct Kind {
     #[cfg(feature = "full")]
     name: String,
+    /// The name as JSON has it in each event.
+    #[cfg(feature = "full")]
+    json: Vec<u8>,
     /// Whether a field points to something that may have a name.
     #[cfg(feature = "full")]
     points: bool,
@@ -204,15 +207,23 @@ impl Kind {
     fn new(btf: &Btf<'_>, ring: &str, ty: TypeId) -> Result<Kind, Failure> {
         let plan = Plan::new(btf, ty)
             .map_err(|e| Failure::new(Class::BadObject, format!("the events of {ring}: {e}")))?;
+        #[cfg(feature = "full")]
+        let name = btf
+            .header(ty)
+            .ok()
+            .and_then(|header| btf.str_at(header.name))
+            .unwrap_or_default();
         Ok(Kind {
             #[cfg(feature = "full")]
             points: plan.fields().any(|field| field.is_pointer())
                 && plan.field("symbols").is_none(),
             #[cfg(feature = "full")]
-            name: {
-                let header = btf.header(ty).ok();
-                let name = header.and_then(|header| btf.str_at(header.name));
-                name.unwrap_or_default().to_owned()
+            name: name.to_owned(),
+            #[cfg(feature = "full")]
+            json: {
+                let mut json = Vec::new();
+                Fields::json(&mut json).kind(Some(name));
+                json
             },
             plan,
         })
@@ -316,7 +327,7 @@ impl View for Events {
         let ring = self.rings.iter().find(|ring| ring.name == map);
         match ring.and_then(|ring| ring.kinds.of(bytes)) {
             Some(kind) => {
-                to.kind(Some(&kind.name));
+                to.known_kind(&kind.name, &kind.json);
                 to.record(&kind.plan, bytes);
                 if kind.points {
                     self.symbols.fields(&kind.plan, bytes, to);
