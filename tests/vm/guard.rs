@@ -1,6 +1,7 @@
 //! Says on the console what failed as soon as it fails, and ends a suite in which one test hangs: what a machine
 //! knows that stands still is lost with it.
 
+use std::env;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write as _};
@@ -29,7 +30,27 @@ pub fn test_begins() {
         thread::spawn(watch);
     });
     let name = thread::current().name().unwrap_or("?").to_owned();
-    *RUNS.lock().unwrap() = Some((name, Instant::now()));
+    let now = Instant::now();
+    let before = RUNS.lock().unwrap().replace((name, now));
+    if let Some((name, since)) = before {
+        note_time(&name, now - since);
+    }
+}
+
+/// Adds how long a test took to the file that BTFLY_TIMES names, with what memory was left then.
+fn note_time(name: &str, took: Duration) {
+    let Some(path) = env::var_os("BTFLY_TIMES") else {
+        return;
+    };
+    let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let available = memory.lines().find(|line| line.starts_with("MemAvailable"));
+    let line = format!(
+        "{:7.1} s  {}  {name}\n",
+        took.as_secs_f64(),
+        available.unwrap_or_default()
+    );
+    let file = fs::OpenOptions::new().create(true).append(true).open(path);
+    let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
 }
 
 fn watch() {
