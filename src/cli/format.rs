@@ -3,7 +3,7 @@
 
 use btfly::ring::Batch;
 use btfly::sys::kernel::{Clock, now_ns};
-use btfly::value::{Cells, Fields, Room, WallClock, escape, escape_json, push_unsigned};
+use btfly::value::{Cells, Fields, WallClock, escape, escape_json, push_unsigned};
 
 use super::output_options::OutputOptions;
 use super::sink::Notice;
@@ -60,7 +60,7 @@ pub struct Formatted<'v> {
     place: Place,
 }
 
-/// Where the last event came from, as JSON has it behind the time.
+/// Where the last event came from and when, as its JSON begins.
 #[derive(Default)]
 struct Place {
     map: String,
@@ -105,8 +105,11 @@ impl<'v> Formatted<'v> {
         !self.without_cpu.iter().any(|name| name == map)
     }
 
-    fn place_of(&self, map: &str, cpu: u32) -> Place {
-        let mut json = b"\",\"cpu\":".to_vec();
+    fn place_of(&mut self, map: &str, cpu: u32, now: i64) -> Place {
+        let mut json = std::mem::take(&mut self.place.json);
+        json.clear();
+        begin(&mut self.clock, now, &mut json);
+        json.extend_from_slice(b",\"cpu\":");
         match self.has_cpu(map) {
             true => push_unsigned(u64::from(cpu), &mut json),
             false => json.extend_from_slice(b"null"),
@@ -122,15 +125,14 @@ impl<'v> Formatted<'v> {
     }
 
     fn json(&mut self, map: &str, cpu: u32, bytes: &[u8], out: &mut Vec<u8>) -> bool {
-        if self.place.cpu != cpu || self.place.map != map {
-            self.place = self.place_of(map, cpu);
+        let same = self.place.cpu == cpu && self.place.map == map;
+        if self.valid == 0 || !same {
+            let now = self.now();
+            self.place = self.place_of(map, cpu, now);
+        } else {
+            self.valid -= 1;
         }
-        let now = self.now();
-        let mut room = Room::new(out);
-        room.put(b"{\"time\":\"");
-        room.put(self.clock.moment(now));
-        room.put(&self.place.json);
-        room.end();
+        out.extend_from_slice(&self.place.json);
         let shown = self.view.fields(map, bytes, &mut Fields::json(out));
         out.extend_from_slice(b"}\n");
         shown

@@ -7,7 +7,7 @@ use super::render::Style;
 /// What the kernel may add to a perf sample to align it, in bytes.
 const PERF_PADDING: usize = 7;
 /// The widest that a column is made, in characters; longer text pushes the rest of its row.
-pub(super) const WIDEST: usize = 32;
+const WIDEST: usize = 32;
 
 /// How a record's length compares with its type's size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,8 +178,6 @@ impl Plan {
 
     fn columns(&self, value: Name) -> Vec<Column> {
         let column = |name: Name, at: u32, node: Node| Column {
-            #[cfg(feature = "full")]
-            label: name,
             name,
             at,
             node,

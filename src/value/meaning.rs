@@ -4,9 +4,10 @@
 use core::net::{Ipv4Addr, Ipv6Addr};
 use std::io::Write;
 
-use super::number::{Digits, push_unsigned};
+use super::number::push_unsigned;
 use super::plan::{Node, Planner, Scalar, Shape};
 use super::render::{Style, quoted_unless};
+use super::room::Room;
 use crate::btf::{Header, Kind, TypeId};
 
 /// What a number of at most 64 bits means.
@@ -200,42 +201,35 @@ impl Meaning {
 
 /// Appends nanoseconds in the largest unit that there is one of, exactly.
 pub(super) fn push_time(ns: u64, out: &mut Vec<u8>) {
-    let parts = TimeParts::of(ns);
-    push_unsigned(parts.whole, out);
-    if let Some(fraction) = &parts.fraction {
-        out.push(b'.');
-        out.extend_from_slice(TimeParts::shown(fraction));
-    }
-    out.extend_from_slice(parts.unit.as_bytes());
+    let mut room = Room::new(out);
+    room.time(ns);
+    room.end();
 }
 
 /// A time in the largest unit that there is one of.
 pub(super) struct TimeParts {
     pub whole: u64,
-    /// The digits behind the point, and one before them that keeps their zeros.
-    pub fraction: Option<Digits>,
+    /// What is behind the point, without zeros at its end, and of how many digits it is.
+    pub fraction: u64,
+    pub digits: usize,
     pub unit: &'static str,
 }
 
 impl TimeParts {
     pub fn of(ns: u64) -> TimeParts {
         let largest = UNITS.iter().find(|(_, unit, _)| ns >= *unit);
-        let (name, unit, _) = *largest.unwrap_or(&("ns", 1, 0));
-        let fraction = ns % unit;
+        let (name, unit, mut digits) = *largest.unwrap_or(&("ns", 1, 0));
+        let mut fraction = ns % unit;
+        while digits > 0 && fraction.is_multiple_of(10) {
+            fraction /= 10;
+            digits -= 1;
+        }
         TimeParts {
             whole: ns / unit,
-            fraction: (fraction > 0).then(|| Digits::of(unit + fraction)),
+            fraction,
+            digits,
             unit: name,
         }
-    }
-
-    /// The digits that are shown: zeros at the end say nothing.
-    pub fn shown(fraction: &Digits) -> &[u8] {
-        let mut digits = fraction.as_slice().get(1..).unwrap_or_default();
-        while let Some((b'0', rest)) = digits.split_last() {
-            digits = rest;
-        }
-        digits
     }
 }
 

@@ -21,6 +21,9 @@ pub struct Plan {
     /// By enum, sorted by value; the first name of a value comes first.
     pub(super) enumerators: Vec<Enumerator>,
     pub(super) columns: Vec<Column>,
+    /// Of each column.
+    #[cfg(feature = "full")]
+    pub(super) labels: Vec<Label>,
     names: String,
 }
 
@@ -122,13 +125,37 @@ pub(super) struct Enumerator {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Column {
     pub name: Name,
-    /// What stands before the value in JSON, with a comma.
-    #[cfg(feature = "full")]
-    pub label: Name,
     pub at: u32,
     pub node: Node,
     /// Characters.
     pub width: u16,
+}
+
+/// What stands before a field in JSON: its name in quotes between a comma and a colon.
+#[cfg(feature = "full")]
+#[derive(Clone, Debug)]
+pub(super) struct Label {
+    pub whole: Box<[u8]>,
+    /// The same where it fits: bytes of a number that is known are copied without a call.
+    pub short: [u8; Label::SHORT],
+    /// How many of those there are; 0 where it does not fit.
+    pub len: usize,
+}
+
+#[cfg(feature = "full")]
+impl Label {
+    pub const SHORT: usize = 32;
+
+    fn new(whole: Vec<u8>) -> Label {
+        let mut short = [0; Label::SHORT];
+        let place = short.get_mut(..whole.len());
+        let fits = place.map(|place| place.copy_from_slice(&whole)).is_some();
+        Label {
+            len: if fits { whole.len() } else { 0 },
+            short,
+            whole: whole.into(),
+        }
+    }
 }
 
 /// Where a name lies in the plan's names.
@@ -192,37 +219,25 @@ impl Plan {
             members: planner.members,
             enumerators: planner.enumerators,
             columns: Vec::new(),
+            #[cfg(feature = "full")]
+            labels: Vec::new(),
             names: planner.names,
         };
         plan.lay_out_columns(value);
         Ok(plan)
     }
 
-    /// What stands before a field in JSON.
-    #[cfg(feature = "full")]
-    pub(super) fn label(&self, column: &Column) -> &[u8] {
-        let start = column.label.start as usize;
-        let end = start + column.label.len as usize;
-        self.names.as_bytes().get(start..end).unwrap_or_default()
-    }
-
     #[cfg(feature = "full")]
     pub(super) fn label_columns(&mut self) {
-        for column in &mut self.columns {
-            let start = column.name.start as usize;
-            let name = self.names.get(start..start + column.name.len as usize);
-            let name = name.unwrap_or_default();
+        let label = |column: &Column| {
+            let name = self.name(column.name);
             let tail = match super::ENVELOPE.contains(&name) {
                 true => "_",
                 false => "",
             };
-            let label = [",\"", name, tail, "\":"].concat();
-            column.label = Name {
-                start: self.names.len() as u32,
-                len: label.len() as u32,
-            };
-            self.names.push_str(&label);
-        }
+            Label::new([",\"", name, tail, "\":"].concat().into())
+        };
+        self.labels = self.columns.iter().map(label).collect();
     }
 
     /// The size of the type in bytes; of a struct with a flexible array, without the array.

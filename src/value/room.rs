@@ -1,15 +1,15 @@
 //! The quick way for the events of a stream: text is put where room was made for it once, and plain fields are put
 //! there without a call for each piece.
 
-use super::columns::WIDEST;
 use super::escape::plain_run;
 use super::meaning::{Meaning, TimeParts};
 use super::number::sign_extend;
-use super::plan::{Node, Plan, Scalar, Shape};
+use super::plan::{Label, Node, Plan, Scalar, Shape};
 use super::render::Style;
 
-/// More than most events take. Copied at once, where resizing a vector goes from byte to byte.
-static EMPTY: [u8; 192] = [0; 192];
+/// More than most events take, and what columns are filled up with. Copied at once, where resizing a vector goes
+/// from byte to byte.
+static EMPTY: [u8; 192] = [b' '; 192];
 
 /// The end of a vector, with room behind it.
 #[derive(Debug)]
@@ -52,6 +52,21 @@ impl<'o> Room<'o> {
         }
     }
 
+    /// Puts a label there. What lies behind it is no longer empty.
+    #[inline(always)]
+    fn label(&mut self, label: &Label) {
+        match self
+            .out
+            .get_mut(self.at..self.at.saturating_add(Label::SHORT))
+        {
+            Some(place) if label.len > 0 => {
+                place.copy_from_slice(&label.short);
+                self.at += label.len;
+            }
+            _ => self.put(&label.whole),
+        }
+    }
+
     /// Puts a decimal number there.
     #[cfg_attr(hot_loops, optimize(speed))]
     pub fn unsigned(&mut self, value: u64) {
@@ -59,14 +74,25 @@ impl<'o> Room<'o> {
             0..10 => self.push(b'0' + value as u8),
             _ => {
                 let len = value.checked_ilog10().unwrap_or(0) as usize + 1;
-                let end = self.at.saturating_add(len);
-                match self.out.get_mut(self.at..end) {
-                    Some(place) => {
-                        fill(value, place);
-                        self.at = end;
-                    }
-                    None => self.append(|out| super::push_unsigned(value, out)),
-                }
+                self.digits(value, len);
+            }
+        }
+    }
+
+    /// Puts the last `len` digits of a number there, of at most 20.
+    #[cfg_attr(hot_loops, optimize(speed))]
+    fn digits(&mut self, value: u64, len: usize) {
+        let end = self.at.saturating_add(len);
+        match self.out.get_mut(self.at..end) {
+            Some(place) => {
+                fill(value, place);
+                self.at = end;
+            }
+            None => {
+                let mut digits = [b'0'; 20];
+                fill(value, &mut digits);
+                let start = digits.len().saturating_sub(len);
+                self.put(digits.get(start..).unwrap_or_default());
             }
         }
     }
@@ -79,12 +105,12 @@ impl<'o> Room<'o> {
         self.unsigned(value.unsigned_abs());
     }
 
-    fn time(&mut self, ns: u64) {
+    pub(super) fn time(&mut self, ns: u64) {
         let parts = TimeParts::of(ns);
         self.unsigned(parts.whole);
-        if let Some(fraction) = &parts.fraction {
+        if parts.digits > 0 {
             self.push(b'.');
-            self.put(TimeParts::shown(fraction));
+            self.digits(parts.fraction, parts.digits);
         }
         self.put(parts.unit.as_bytes());
     }
@@ -105,13 +131,14 @@ impl<'o> Room<'o> {
         self.out.extend_from_slice(&EMPTY);
     }
 
-    /// Fills up to `width` characters from `start`, and one more.
-    #[cfg_attr(hot_loops, optimize(speed))]
+    /// Fills up to `width` characters from `start`, and one more: spaces are there already.
+    #[inline(always)]
     fn pad(&mut self, start: usize, width: usize) {
-        const SPACES: [u8; WIDEST * 2 + 1] = [b' '; WIDEST * 2 + 1];
-        let shown = self.at.saturating_sub(start);
-        let missing = width.saturating_sub(shown) + 1;
-        self.put(SPACES.get(..missing).unwrap_or(b" "));
+        let end = start.saturating_add(width).max(self.at).saturating_add(1);
+        match end <= self.out.len() {
+            true => self.at = end,
+            false => self.append(|out| out.resize(end, b' ')),
+        }
     }
 
     /// What was put is the end of the vector now.
@@ -124,10 +151,10 @@ impl Plan {
     /// Puts the members of the JSON object of a record, each with a comma before it.
     #[cfg_attr(hot_loops, optimize(speed))]
     pub(super) fn put_members(&self, record: &[u8], room: &mut Room<'_>) {
-        for column in &self.columns {
-            room.put(self.label(column));
+        for (column, label) in self.columns.iter().zip(&self.labels) {
+            room.label(label);
             let at = column.at as usize;
-            if !self.put(column.node, record, at, Style::Json, room) {
+            if !self.put(&column.node, record, at, Style::Json, room) {
                 room.append(|out| self.write(column.node, record, at, Style::Json, out));
             }
         }
@@ -140,7 +167,7 @@ impl Plan {
         for column in &self.columns {
             left -= 1;
             let (start, at) = (room.at, column.at as usize);
-            if self.put(column.node, record, at, Style::Cell, room) {
+            if self.put(&column.node, record, at, Style::Cell, room) {
                 if left > 0 {
                     room.pad(start, usize::from(column.width));
                 }
@@ -155,83 +182,120 @@ impl Plan {
         }
     }
 
-    /// Puts a value that is plain: a number, ASCII text, an array of those. Whether it is; nothing was put if not.
-    #[cfg_attr(hot_loops, optimize(speed))]
-    fn put(&self, node: Node, record: &[u8], at: usize, style: Style, room: &mut Room<'_>) -> bool {
+    /// Puts a value that is plain: a number, ASCII text, an array of numbers. Whether it is; nothing was put if not.
+    #[inline(always)]
+    fn put(
+        &self,
+        node: &Node,
+        record: &[u8],
+        at: usize,
+        style: Style,
+        room: &mut Room<'_>,
+    ) -> bool {
         match node.shape {
-            Shape::Scalar(scalar) => {
-                let Some(raw) = number_at(record, at, node.size) else {
-                    return false;
-                };
-                match scalar {
-                    Scalar::Unsigned => room.unsigned(raw),
-                    Scalar::Signed => room.signed(sign_extend(raw, node.size * 8)),
-                    Scalar::Meant(Meaning::Time) => match style {
-                        Style::Json => room.unsigned(raw),
-                        _ => room.time(raw),
-                    },
-                    _ => return false,
-                }
-            }
-            Shape::Text => {
-                let text = record.get(at..).unwrap_or_default();
-                let Some(text) = text.get(..node.size as usize) else {
-                    return false;
-                };
-                let (run, after) = text.split_at(plain_run(text));
-                if after.first().is_some_and(|byte| *byte != 0) {
-                    return false;
-                }
-                match style {
-                    Style::Json => {
-                        room.push(b'"');
-                        room.put(run);
-                        room.push(b'"');
-                    }
-                    _ => room.put(run),
-                }
-            }
+            Shape::Scalar(scalar) => match number_at(record, at, node.size) {
+                Some(raw) => put_number(scalar, raw, node.size, style, room),
+                None => false,
+            },
+            Shape::Text => put_text(node.size, record, at, style, room),
             Shape::Array { element, len } => {
                 let element = self.element(element);
-                let size = element.size as usize;
-                let end = size.saturating_mul(len as usize).saturating_add(at);
-                let plain = matches!(
-                    element.shape,
-                    Shape::Scalar(Scalar::Unsigned | Scalar::Signed)
-                );
-                if !plain || record.len() < end {
-                    return false;
-                }
-                let before = room.at;
-                room.push(b'[');
-                for index in 0..len as usize {
-                    if index > 0 {
-                        room.push(b',');
-                        if style != Style::Json {
-                            room.push(b' ');
-                        }
+                match element.shape {
+                    Shape::Scalar(scalar @ (Scalar::Unsigned | Scalar::Signed)) => {
+                        put_numbers((scalar, element.size, len), record, at, style, room)
                     }
-                    if !self.put(element, record, at + index * size, style, room) {
-                        room.at = before;
-                        return false;
-                    }
+                    _ => false,
                 }
-                room.push(b']');
             }
-            _ => return false,
+            _ => false,
         }
-        true
     }
 }
+
+#[inline(always)]
+fn put_number(scalar: Scalar, raw: u64, size: u32, style: Style, room: &mut Room<'_>) -> bool {
+    match scalar {
+        Scalar::Unsigned => room.unsigned(raw),
+        Scalar::Signed => room.signed(sign_extend(raw, size * 8)),
+        Scalar::Meant(Meaning::Time) => match style {
+            Style::Json => room.unsigned(raw),
+            _ => room.time(raw),
+        },
+        _ => return false,
+    }
+    true
+}
+
+#[cfg_attr(hot_loops, optimize(speed))]
+fn put_text(size: u32, record: &[u8], at: usize, style: Style, room: &mut Room<'_>) -> bool {
+    let text = record.get(at..).unwrap_or_default();
+    let Some(text) = text.get(..size as usize) else {
+        return false;
+    };
+    let (run, after) = text.split_at(plain_run(text));
+    if after.first().is_some_and(|byte| *byte != 0) {
+        return false;
+    }
+    if style == Style::Json {
+        room.push(b'"');
+    }
+    room.put(run);
+    if style == Style::Json {
+        room.push(b'"');
+    }
+    true
+}
+
+/// Puts an array of numbers: what they are, how many bytes one has, and how many there are.
+#[cfg_attr(hot_loops, optimize(speed))]
+fn put_numbers(
+    (scalar, size, len): (Scalar, u32, u32),
+    record: &[u8],
+    at: usize,
+    style: Style,
+    room: &mut Room<'_>,
+) -> bool {
+    let (step, len) = (size as usize, len as usize);
+    let end = step.saturating_mul(len).saturating_add(at);
+    if step == 0 || record.len() < end || !matches!(size, 1 | 2 | 4 | 8) {
+        return false;
+    }
+    room.push(b'[');
+    let mut at = at;
+    while at < end {
+        let raw = number_at(record, at, size).unwrap_or_default();
+        put_number(scalar, raw, size, style, room);
+        at += step;
+        if at < end {
+            room.push(b',');
+            if style != Style::Json {
+                room.push(b' ');
+            }
+        }
+    }
+    room.push(b']');
+    true
+}
+
+/// The digits of 0 to 99.
+static PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut at = 0;
+    while at < pairs.len() {
+        pairs[at] = [b'0' + (at / 10) as u8, b'0' + (at % 10) as u8];
+        at += 1;
+    }
+    pairs
+};
 
 /// Fills a place with the last digits of a number.
 #[inline(always)]
 fn fill(mut value: u64, place: &mut [u8]) {
     let mut pairs = place.rchunks_exact_mut(2);
     for pair in &mut pairs {
-        let two = (value % 100) as u8;
+        let two = PAIRS.get((value % 100) as usize).unwrap_or(&[b'0'; 2]);
         value /= 100;
-        pair.copy_from_slice(&[b'0' + two / 10, b'0' + two % 10]);
+        pair.copy_from_slice(two);
     }
     if let [first] = pairs.into_remainder() {
         *first = b'0' + (value % 10) as u8;

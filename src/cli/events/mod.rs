@@ -102,23 +102,18 @@ impl Events {
 }
 
 #[cfg(feature = "full")]
-impl Events {
+impl Ring {
     /// Says once of a ring that its records are longer than their type, which is then another's. Shorter
     /// ones are usual: programs send only as much of a long text as there is.
-    fn judge(&mut self, map: &str, record: &[u8]) {
-        let Some(ring) = self.rings.iter_mut().find(|ring| ring.name == map) else {
-            return;
-        };
-        let Kinds::One(kind) = &ring.kinds else {
-            return;
-        };
-        if let Fit::Longer(more) = kind.plan.fit(record.len())
-            && !ring.told
+    fn judge(&mut self, record: &[u8]) {
+        if let Kinds::One(kind) = &self.kinds
+            && !self.told
+            && let Fit::Longer(more) = kind.plan.fit(record.len())
         {
-            ring.told = true;
+            self.told = true;
+            let (map, kind) = (&self.name, &kind.name);
             say(format_args!(
-                "btfly: a record of {map} is {more} bytes longer than {}: --event {map}=TYPE names another type\n",
-                kind.name
+                "btfly: a record of {map} is {more} bytes longer than {kind}: --event {map}=TYPE names another type\n"
             ));
         }
     }
@@ -287,9 +282,12 @@ impl View for Events {
             out.extend_from_slice(map.as_bytes());
             out.push(b' ');
         }
-        #[cfg(feature = "full")]
-        self.judge(map, bytes);
-        let ring = self.rings.iter().find(|ring| ring.name == map);
+        let mut rings = self.rings.iter_mut();
+        let ring = rings.find(|ring| ring.name == map).map(|ring| {
+            #[cfg(feature = "full")]
+            ring.judge(bytes);
+            &*ring
+        });
         #[cfg(feature = "full")]
         if let Some(Kinds::Several(types)) = ring.map(|ring| &ring.kinds) {
             types.name(bytes, out);
@@ -323,8 +321,11 @@ impl View for Events {
 
     #[cfg(feature = "full")]
     fn fields(&mut self, map: &str, bytes: &[u8], to: &mut Fields<'_>) -> bool {
-        self.judge(map, bytes);
-        let ring = self.rings.iter().find(|ring| ring.name == map);
+        let mut rings = self.rings.iter_mut();
+        let ring = rings.find(|ring| ring.name == map).map(|ring| {
+            ring.judge(bytes);
+            &*ring
+        });
         match ring.and_then(|ring| ring.kinds.of(bytes)) {
             Some(kind) => {
                 to.known_kind(&kind.name, &kind.json);
