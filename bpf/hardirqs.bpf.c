@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Hardware interrupts: how many, and the time in their handlers, by the name of the handler. */
+#include "tool.h"
+#include "records.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Distributions in the place of sums. */
+const volatile __u8 distribution = 0;
+/* Nanoseconds in a unit of distributions. */
+const volatile __u32 unit_ns = 1000;
+
+#define NAME_LEN 32
+#define SLOTS 24
+
+struct irq {
+	char name[NAME_LEN];
+};
+
+struct spent {
+	__u64 count;
+	__u64 total_ns;
+	__u64 max_ns;
+};
+
+struct times {
+	__u32 slots[SLOTS];
+};
+
+struct running {
+	__u64 since;
+	struct irq irq;
+};
+
+/* The handler that runs on this CPU: no other can begin before it ends. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct running);
+} running SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__type(key, struct irq);
+	__type(value, struct spent);
+} irqs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__type(key, struct irq);
+	__type(value, struct times);
+} irq_times SEC(".maps");
+
+const struct spent nothing = {};
+const struct times none = {};
+
+SEC("tp/irq/irq_handler_entry")
+int begin(struct trace_event_raw_irq_handler_entry *ctx)
+{
+	__u32 zero = 0;
+	struct running *run = bpf_map_lookup_elem(&running, &zero);
+
+	if (!run)
+		return 0;
+	/* Bytes behind its end would make it another key. */
+	__builtin_memset(&run->irq, 0, sizeof(run->irq));
+	bpf_probe_read_kernel_str(run->irq.name, sizeof(run->irq.name), TEXT_OF(ctx, name));
+	run->since = bpf_ktime_get_ns();
+	return 0;
+}
+
+SEC("tp/irq/irq_handler_exit")
+int end(void *ctx)
+{
+	__u32 zero = 0;
+	struct running *run = bpf_map_lookup_elem(&running, &zero);
+	struct spent *spent;
+	struct times *times;
+	__u64 ns;
+
+	if (!run || !run->since)
+		return 0;
+	ns = bpf_ktime_get_ns() - run->since;
+	run->since = 0;
+	if (distribution) {
+		bpf_map_update_elem(&irq_times, &run->irq, &none, BPF_NOEXIST);
+		times = bpf_map_lookup_elem(&irq_times, &run->irq);
+		if (times)
+			count_in(times->slots, SLOTS, ns / unit_ns);
+		return 0;
+	}
+	bpf_map_update_elem(&irqs, &run->irq, &nothing, BPF_NOEXIST);
+	spent = bpf_map_lookup_elem(&irqs, &run->irq);
+	if (spent) {
+		__sync_fetch_and_add(&spent->count, 1);
+		__sync_fetch_and_add(&spent->total_ns, ns);
+		if (ns > spent->max_ns)
+			spent->max_ns = ns;
+	}
+	return 0;
+}
