@@ -5,7 +5,7 @@
  * A request is known by its device and its place there, which its tracepoints tell. Where it begins on the
  * way, a partition stands in the place of its disk, so that its process is known by the place alone.
  */
-#include "tool.h"
+#include "common.h"
 #include "records.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

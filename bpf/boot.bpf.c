@@ -3,7 +3,7 @@
  * What happens while a system starts: programs, modules and mounts, by the clock that began with the kernel, and how
  * long each took. A program is told of twice: when it begins, and when it ends.
  */
-#include "tool.h"
+#include "common.h"
 #include "kernel.h"
 #include "records.h"
 
@@ -125,7 +125,8 @@ int program_ends(void *ctx)
 	return 0;
 }
 
-SEC("tp/module/module_load")
+/* Kernels without modules have none of these three places. */
+SEC("?tp/module/module_load")
 int module_begins(struct trace_event_raw_module_load *ctx)
 {
 	struct step *step = begin(-current_tid(), MODULE);
@@ -177,13 +178,13 @@ int exit_move_mount(struct sys_exit *ctx)
 	return call_ends(ctx);
 }
 
-SEC("tp/syscalls/sys_exit_init_module")
+SEC("?tp/syscalls/sys_exit_init_module")
 int exit_init_module(struct sys_exit *ctx)
 {
 	return call_ends(ctx);
 }
 
-SEC("tp/syscalls/sys_exit_finit_module")
+SEC("?tp/syscalls/sys_exit_finit_module")
 int exit_finit_module(struct sys_exit *ctx)
 {
 	return call_ends(ctx);

@@ -9,7 +9,7 @@
  *
  * so that hits and misses together are accessed - buffers, and misses added - dirtied.
  */
-#include "tool.h"
+#include "common.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -22,17 +22,21 @@ struct counts {
 
 struct counts counts;
 
-/* One of these two: a folio is what a page became in 5.16, where the older function calls the newer. */
+/* Whether there are folios, which pages became in 5.16: there, what is probed for pages calls what is for folios. */
+__u8 has_folios;
+
 SEC("?kprobe/mark_page_accessed")
 int page_accessed(void *ctx)
 {
-	__sync_fetch_and_add(&counts.accessed, 1);
+	if (!has_folios)
+		__sync_fetch_and_add(&counts.accessed, 1);
 	return 0;
 }
 
-SEC("kprobe/folio_mark_accessed")
+SEC("?kprobe/folio_mark_accessed")
 int folio_accessed(void *ctx)
 {
+	has_folios = 1;
 	__sync_fetch_and_add(&counts.accessed, 1);
 	return 0;
 }
@@ -51,7 +55,7 @@ int added(void *ctx)
 	return 0;
 }
 
-/* And one of these two. */
+/* One of these two. */
 SEC("?tp/writeback/writeback_dirty_page")
 int page_dirtied(void *ctx)
 {
@@ -59,7 +63,7 @@ int page_dirtied(void *ctx)
 	return 0;
 }
 
-SEC("tp/writeback/writeback_dirty_folio")
+SEC("?tp/writeback/writeback_dirty_folio")
 int folio_dirtied(void *ctx)
 {
 	__sync_fetch_and_add(&counts.dirtied, 1);

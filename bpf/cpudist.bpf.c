@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* How long threads are on a CPU at a time, or off it: a distribution, of all or for each process or thread. */
-#include "tool.h"
+#include "common.h"
 #include "records.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

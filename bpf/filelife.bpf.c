@@ -5,7 +5,7 @@
  * An open that makes a file says so in the file's mode. In this way every file system is seen, but not what mknod
  * and network file systems make by themselves.
  */
-#include "tool.h"
+#include "common.h"
 #include "file.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

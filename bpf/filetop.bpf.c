@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Which files are read and written most, and by whom. */
-#include "tool.h"
+#include "common.h"
 #include "file.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -4,7 +4,7 @@
  *
  * Which functions are probed is for user space to say; those of ext4 stand for them here.
  */
-#include "tool.h"
+#include "common.h"
 #include "file.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Hardware interrupts: how many, and the time in their handlers, by the name of the handler. */
-#include "tool.h"
+#include "common.h"
 #include "records.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -4,7 +4,7 @@
  *
  * Only what is taken while this runs is known.
  */
-#include "tool.h"
+#include "common.h"
 #include "records.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

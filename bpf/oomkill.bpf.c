@@ -5,7 +5,7 @@
  * The tracepoint of the killing tells no name before 6.8. The signal that comes just before it does, on
  * every kernel. How much memory there was in all is in a struct of the kernel.
  */
-#include "tool.h"
+#include "common.h"
 #include "records.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -36,7 +36,7 @@ struct {
 
 EVENTS(events);
 
-/* Loaded where kernel types are known. */
+/* For the memory there is, where kernel types are known. */
 SEC("?kprobe/oom_kill_process")
 int choose(struct user_pt_regs *ctx)
 {
@@ -44,6 +44,8 @@ int choose(struct user_pt_regs *ctx)
 	struct event event = {};
 	__u32 tid = current_tid();
 
+	if (!bpf_core_field_exists(oc->totalpages))
+		return 0;
 	event.pages = BPF_CORE_READ(oc, totalpages);
 	bpf_map_update_elem(&killing, &tid, &event, BPF_ANY);
 	return 0;

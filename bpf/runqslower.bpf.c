@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Threads that waited long for a CPU after they could run: which, how long, and who ran in their place. */
-#include "tool.h"
+#include "common.h"
 #include "records.h"
 #include "sched.h"
 

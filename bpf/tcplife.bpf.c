@@ -5,7 +5,7 @@
  * The tracepoint of a change of state knows no process where a packet caused it. Who connects and who
  * closes is known.
  */
-#include "tool.h"
+#include "common.h"
 #include "records.h"
 #include "tcp.h"
 

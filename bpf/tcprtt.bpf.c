@@ -3,7 +3,7 @@
  * How long TCP's packets are on their way and back, as the kernel has it smoothed: a distribution, of all
  * connections or for each address. Its tracepoint comes with each packet of a connection that stands.
  */
-#include "tool.h"
+#include "common.h"
 #include "records.h"
 #include "tcp.h"
 

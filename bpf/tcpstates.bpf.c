@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* How TCP connections go from state to state, and how long they were in each. */
-#include "tool.h"
+#include "common.h"
 #include "records.h"
 #include "tcp.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What many tools have in common: the ring of their events, distributions, and the file types and errors of the ABI. */
-#ifndef BTFLY_TOOL_H
-#define BTFLY_TOOL_H
+#ifndef BTFLY_COMMON_H
+#define BTFLY_COMMON_H
 
 #include "abi.h"
 
