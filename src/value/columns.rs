@@ -56,6 +56,8 @@ impl Field<'_> {
         Some(match scalar {
             Scalar::Signed | Scalar::Char => sign_extend(raw, width) as u64,
             #[cfg(feature = "full")]
+            Scalar::Meant(super::meaning::Meaning::Named(_)) => sign_extend(raw, width) as u64,
+            #[cfg(feature = "full")]
             Scalar::Meant(super::meaning::Meaning::Network) => super::meaning::swapped(raw, width),
             _ => raw,
         })
@@ -230,7 +232,7 @@ impl Plan {
             Shape::Counted { .. } => size,
             Shape::Bytes | Shape::Hex => size.saturating_mul(2).saturating_add(2),
             #[cfg(feature = "full")]
-            Shape::Address => 25,
+            Shape::Address { .. } => 25,
             Shape::Opaque => 1,
             Shape::RestText | Shape::RestBytes => 16,
             Shape::Array { .. } | Shape::RestArray { .. } | Shape::Composite { .. } => 24,

@@ -4,7 +4,8 @@
 use core::net::{Ipv4Addr, Ipv6Addr};
 use std::io::Write;
 
-use super::number::push_unsigned;
+use super::names::Names;
+use super::number::{mask, push_signed, push_unsigned, sign_extend};
 use super::plan::{Node, Planner, Scalar, Shape};
 use super::render::{Style, quoted_unless};
 use super::room::Room;
@@ -21,6 +22,8 @@ pub(super) enum Meaning {
     Time,
     /// A device of the kernel's `dev_t`: 12 bits of major number, 20 of minor.
     Device,
+    /// An error, a signal or a system call.
+    Named(Names),
 }
 
 /// Bits of the minor number in the kernel's `dev_t`.
@@ -42,15 +45,21 @@ impl Planner<'_> {
         };
         let shape = match (node.shape, of.kind) {
             (Shape::Scalar(Scalar::Unsigned), _) => self.number(id, name, node),
+            (Shape::Scalar(Scalar::Signed), _) => {
+                let named = self.typedefs(id, |t| Names::of(t, node.size).map(Meaning::Named));
+                named.map(|meaning| Shape::Scalar(Scalar::Meant(meaning)))
+            }
             (Shape::Composite { .. }, Kind::Struct) => {
                 match (self.types.name(of.name), node.size) {
                     (Some("in_addr"), 4) => Some(Shape::Scalar(Scalar::Meant(Meaning::Address))),
-                    (Some("in6_addr"), 16) => Some(Shape::Address),
+                    (Some("in6_addr"), 16) => Some(Shape::Address { either: false }),
                     _ => None,
                 }
             }
             (Shape::Bytes, Kind::Array) if node.size == 16 && is_address(name) => {
-                Some(Shape::Address)
+                // The kernel's tracepoints have those of IPv4 sockets in this form, too.
+                let either = !name.contains("v6");
+                Some(Shape::Address { either })
             }
             (Shape::Array { element, .. } | Shape::RestArray { element }, Kind::Array) => {
                 self.elements_meant(&of, name, element);
@@ -84,7 +93,7 @@ impl Planner<'_> {
                 Some(Meaning::Network)
             }
             ("dev_t" | "__kernel_dev_t", 4) => Some(Meaning::Device),
-            _ => None,
+            _ => Names::of(typedef, node.size).map(Meaning::Named),
         });
         let named = || match node.size {
             // Of a plain number only both words together say that it is one.
@@ -141,6 +150,16 @@ impl Meaning {
                     push_unsigned(u64::from(*byte), out);
                 }
             }),
+            Meaning::Named(names) => {
+                let number = sign_extend(raw, bits);
+                match names.name(number) {
+                    Some((prefix, name)) => quoted_unless(false, style, out, |out| {
+                        out.extend_from_slice(prefix.as_bytes());
+                        out.extend_from_slice(name.as_bytes());
+                    }),
+                    None => push_signed(number, out),
+                }
+            }
             Meaning::Device => quoted_unless(false, style, out, |out| {
                 push_unsigned(raw >> MINOR_BITS, out);
                 out.push(b':');
@@ -158,6 +177,7 @@ impl Meaning {
                 Some(u64::from(u32::from_le_bytes(address.octets())))
             }
             Meaning::Time => parse_time(word),
+            Meaning::Named(names) => Some(names.number(word)? as u64 & mask(bits)),
             Meaning::Device => {
                 let (major, minor) = word.split_once(':')?;
                 let (major, minor): (u64, u64) = (major.parse().ok()?, minor.parse().ok()?);
@@ -172,7 +192,7 @@ impl Meaning {
     pub(super) fn of_number(self, number: u64, bits: u32) -> u64 {
         match self {
             Meaning::Address | Meaning::Network => swapped(number, bits),
-            Meaning::Time | Meaning::Device => number,
+            Meaning::Time | Meaning::Device | Meaning::Named(_) => number,
         }
     }
 
@@ -183,6 +203,9 @@ impl Meaning {
             Meaning::Network => "a number (42, 0x2a)",
             Meaning::Time => "a time such as 1.5ms or 2s, or a number of nanoseconds",
             Meaning::Device => "a device as MAJOR:MINOR, or a number",
+            Meaning::Named(Names::Error) => "an error such as ENOENT, or a number",
+            Meaning::Named(Names::Signal) => "a signal such as SIGTERM, or a number",
+            Meaning::Named(Names::Syscall) => "a system call such as openat, or a number",
         }
     }
 
@@ -195,6 +218,7 @@ impl Meaning {
             (Meaning::Network, _) => 16,
             (Meaning::Time, _) => 12,
             (Meaning::Device, _) => 7,
+            (Meaning::Named(names), _) => names.width(),
         }
     }
 }
@@ -261,12 +285,22 @@ fn parse_time(word: &str) -> Option<u64> {
         .checked_add(fraction)
 }
 
-/// Appends an IPv6 address; what is cut off of it is not shown at all.
-pub(super) fn push_address(bytes: &[u8], style: Style, out: &mut Vec<u8>) -> Option<()> {
+/// Appends an IPv6 address, one of IPv4 in it as such where `either` may be meant; what is cut off of it is
+/// not shown at all.
+pub(super) fn push_address(
+    bytes: &[u8],
+    either: bool,
+    style: Style,
+    out: &mut Vec<u8>,
+) -> Option<()> {
     let octets: [u8; 16] = bytes.try_into().ok()?;
+    let address = Ipv6Addr::from(octets);
     quoted_unless(false, style, out, |out| {
         // A vector takes all that is written.
-        let _ = write!(out, "{}", Ipv6Addr::from(octets));
+        let _ = match address.to_ipv4_mapped().filter(|_| either) {
+            Some(four) => write!(out, "{four}"),
+            None => write!(out, "{address}"),
+        };
     });
     Some(())
 }

@@ -29,6 +29,8 @@ mod float;
 mod histogram;
 #[cfg(feature = "full")]
 mod meaning;
+#[cfg(feature = "full")]
+mod names;
 mod number;
 mod parse;
 mod plan;

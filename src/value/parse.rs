@@ -115,7 +115,7 @@ impl<'p, 'w> Reader<'p, 'w> {
             Shape::Counted { .. } => self.text(node, out, at),
             Shape::Bytes | Shape::RestBytes | Shape::Hex => self.bytes(node, out, at),
             #[cfg(feature = "full")]
-            Shape::Address => self.address(node, out, at),
+            Shape::Address { .. } => self.address(node, out, at),
             Shape::Array { element, len } => self.array(self.plan.element(element), len, out, at),
             Shape::RestArray { element } => self.array(self.plan.element(element), 0, out, at),
             Shape::Composite { first, len } => self.composite(first, len, out, at),

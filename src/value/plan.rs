@@ -69,9 +69,9 @@ pub(super) enum Shape {
     Composite { first: u32, len: u32 },
     /// Shown byte by byte: nested too deeply, or of a size that no number has.
     Hex,
-    /// An IPv6 address.
+    /// An IPv6 address; of `either` kind where one of IPv4 may be written in it, and is shown as that.
     #[cfg(feature = "full")]
-    Address,
+    Address { either: bool },
     /// A type without a size, or bits outside it.
     Opaque,
 }

@@ -104,8 +104,8 @@ impl Plan {
             }
             Shape::Hex => part(node, data, at).map(|bytes| hex(bytes, style, out)),
             #[cfg(feature = "full")]
-            Shape::Address => part(node, data, at)
-                .and_then(|bytes| super::meaning::push_address(bytes, style, out)),
+            Shape::Address { either } => part(node, data, at)
+                .and_then(|bytes| super::meaning::push_address(bytes, either, style, out)),
             Shape::Opaque => None,
             Shape::Array { element, len } => (at < data.len() || len == 0)
                 .then(|| self.array(self.element(element), Some(len), data, at, style, out)),

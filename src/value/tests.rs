@@ -746,6 +746,10 @@ fn what_a_number_means_is_shown_and_read_back() {
     let be32 = b.typedef("__be32", plain32);
     let be64 = b.typedef("__be64", u64_);
     let dev = b.typedef("dev_t", plain32);
+    let s32 = b.int("int", 4, true);
+    let error = b.typedef("errno_t", s32);
+    let signal = b.typedef("signal_t", plain32);
+    let call = b.typedef("syscall_t", plain32);
     let constant = b.constant(be32);
     let in_addr = b.structure("in_addr", 4, &[("s_addr", be32, 0)]);
     let bytes16 = b.array(u8_, 16);
@@ -788,6 +792,19 @@ fn what_a_number_means_is_shown_and_read_back() {
             "::ffff:10.0.0.1",
             r#""::ffff:10.0.0.1""#,
         ),
+        ("saddr", bytes16, &mapped, "10.0.0.1", r#""10.0.0.1""#),
+        ("daddr", bytes16, &local, "fe80::1", r#""fe80::1""#),
+        (
+            "ret",
+            error,
+            &[0xfe, 0xff, 0xff, 0xff],
+            "ENOENT",
+            r#""ENOENT""#,
+        ),
+        ("ret", error, &[3, 0, 0, 0], "3", "3"),
+        ("sig", signal, &[9, 0, 0, 0], "SIGKILL", r#""SIGKILL""#),
+        ("sig", signal, &[34, 0, 0, 0], "34", "34"),
+        ("call", call, &[56, 0, 0, 0], "openat", r#""openat""#),
         (
             "addrs",
             two,
