@@ -196,6 +196,10 @@ pub fn run(
         if let Some(status) = &mut status {
             status.show(&sink, rings.numbers(&sink));
         }
+        #[cfg(feature = "full")]
+        if ticker.as_ref().is_some_and(|ticker| ticker.is_over()) {
+            break;
+        }
         let stop = ready.has(SIGNALS) && signals.take().is_some();
         if stop || ready.has(OUTPUT) {
             break;
@@ -215,6 +219,7 @@ pub fn run(
         #[cfg(feature = "full")]
         if let Some(ticker) = &mut ticker
             && written == Written::All
+            && !ticker.is_over()
         {
             ticker.tick(&loaded, &kernel.features, Moment::End, &mut out)?;
             written = sink.write_patiently(&out, &signals, LAST_MOMENT * 10)?;

@@ -12,6 +12,11 @@ pub trait Ticker {
     /// How often it is asked; `None` for only at the end.
     fn every(&self) -> Option<Duration>;
 
+    /// Whether it has said all that it was to say, and the session ends.
+    fn is_over(&self) -> bool {
+        false
+    }
+
     /// Appends to `out` what there is to say at this moment.
     fn tick(
         &mut self,

@@ -95,13 +95,22 @@ impl Histogram {
                 *sum = sum.saturating_add(*slot);
             }
         };
+        // A field that is zero everywhere tells nothing apart.
+        let is_told = |side: &Side, field: &Field<'_>| {
+            let bytes = |row: &'_ Row| match std::ptr::eq(side, &source.key) {
+                true => field.bytes(&row.key).is_some_and(is_set),
+                false => field.bytes(&row.value).is_some_and(is_set),
+            };
+            rows.iter().any(bytes)
+        };
+        let title = |row: &Row, slot: Option<&str>| title(source, row, slot, &is_told);
         for row in rows {
             match &self.way {
                 Way::Array(field) => {
                     let Some(slots) = numbers(&source.value, field, &row.value) else {
                         continue;
                     };
-                    let title = title(source, row, None);
+                    let title = title(row, None);
                     let order = [row.key.as_slice(), &title].concat();
                     add(order, title, &slots);
                 }
@@ -123,7 +132,7 @@ impl Histogram {
                     };
                     let mut slots = vec![0; slot];
                     slots.push(count);
-                    let title = title(source, row, Some(field.unwrap_or("value")));
+                    let title = title(row, Some(field.unwrap_or("value")));
                     add(title.clone(), title, &slots);
                 }
                 Way::Numbers(field) => {
@@ -249,11 +258,17 @@ fn keyed(source: &Source, field: Option<&str>, row: &Row) -> Option<(usize, u64)
 
 /// What tells a histogram from others: the key, but for the field that is its slot, and of the value what is
 /// no number.
-fn title(source: &Source, row: &Row, slot: Option<&str>) -> Vec<u8> {
+fn title(
+    source: &Source,
+    row: &Row,
+    slot: Option<&str>,
+    is_told: &dyn Fn(&Side, &Field<'_>) -> bool,
+) -> Vec<u8> {
     let mut out = Vec::new();
     match &source.key {
         Side::Typed(plan) => {
-            for field in plan.fields().filter(|field| Some(field.name) != slot) {
+            let fields = plan.fields().filter(|field| Some(field.name) != slot);
+            for field in fields.filter(|field| is_told(&source.key, field)) {
                 let name = match plan.has_fields() {
                     true => field.name,
                     false => "key",
@@ -274,7 +289,7 @@ fn title(source: &Source, row: &Row, slot: Option<&str>) -> Vec<u8> {
         let told = plan
             .fields()
             .filter(|f| !f.is_number() && !plan.is_numbers(f));
-        for field in told {
+        for field in told.filter(|field| is_told(&source.value, field)) {
             part(field.name, &mut out, |out| {
                 text(plan, &field, &row.value, out)
             });
@@ -284,6 +299,10 @@ fn title(source: &Source, row: &Row, slot: Option<&str>) -> Vec<u8> {
         part("cpu", &mut out, |out| plain(&cpu.to_string(), out));
     }
     out
+}
+
+fn is_set(bytes: &[u8]) -> bool {
+    bytes.iter().any(|byte| *byte != 0)
 }
 
 fn part(name: &str, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {

@@ -36,6 +36,8 @@ const CLEAR_SCREEN: &[u8] = b"\x1b[H\x1b[J";
 pub struct Shows {
     items: Vec<(Source, How)>,
     every: Option<Duration>,
+    /// How often it is still to be shown; `None`: until the end.
+    left: Option<u64>,
     /// Whether each time is a new screen.
     screen: bool,
     /// Whether something was shown before.
@@ -79,6 +81,7 @@ impl Shows {
         Ok(Some(Shows {
             items,
             every,
+            left: options.times,
             screen: options.top.is_some() && !json && stdio::is_terminal(stdio::output()),
             begun: false,
             json,
@@ -92,6 +95,10 @@ impl Ticker for Shows {
         self.every
     }
 
+    fn is_over(&self) -> bool {
+        self.left == Some(0)
+    }
+
     fn tick(
         &mut self,
         loaded: &Loaded<'_>,
@@ -99,6 +106,7 @@ impl Ticker for Shows {
         _: Moment,
         out: &mut Vec<u8>,
     ) -> Result<(), Failure> {
+        self.left = self.left.map(|left| left.saturating_sub(1));
         if self.screen {
             out.extend_from_slice(CLEAR_SCREEN);
         }

@@ -14,12 +14,14 @@ Maps and variables while it runs:
                        else of its array of numbers (slots), else of numbers by slot; by powers of two
   --linear             each slot of --hist is one number
   --interval TIME      print again and again: every so many seconds (or 500ms, 1m)
+  --times N            end after so many of them
   --clear              print what was counted since the last time. No count is lost: entries that
                        stand still are removed when the map is half full
   --top N              of the map of --show, the N largest entries, on a screen that is renewed
                        (every second, unless --interval says)
-  --by FIELD           the number that --top and --folded go by; the first one that counts unless
-                       given
+  --rows N             the N largest entries, and no screen
+  --by FIELD           the number that rows, the largest first, and --folded go by; the first one that
+                       counts unless given
   --stacks MAP         the map that stack ids refer to, where there are several; with it, a key that is
                        one number is a stack id
   --folded             print the map of --show as folded stacks, for flame graphs
@@ -32,8 +34,10 @@ pub struct ShowOptions<'p> {
     pub histograms: Vec<&'p str>,
     pub linear: bool,
     pub interval: Option<Duration>,
+    pub times: Option<u64>,
     pub clear: bool,
     pub top: Option<usize>,
+    pub rows: Option<usize>,
     pub by: Option<&'p str>,
     pub stacks: Option<&'p str>,
     pub folded: bool,
@@ -63,7 +67,9 @@ impl<'p> ShowOptions<'p> {
                 "--show" => options.shows.push(value()?),
                 "--hist" => options.histograms.push(value()?),
                 "--interval" => options.interval = Some(interval(value()?)?),
-                "--top" => options.top = Some(top(value()?)?),
+                "--times" => options.times = Some(times(value()?)?),
+                "--top" => options.top = Some(rows(name, value()?)?),
+                "--rows" => options.rows = Some(rows(name, value()?)?),
                 "--by" => options.by = Some(value()?),
                 "--stacks" => options.stacks = Some(value()?),
                 "--linear" => options.linear = true,
@@ -102,17 +108,19 @@ impl<'p> ShowOptions<'p> {
                 "--linear needs --hist",
             ),
             (self.top.is_some(), shows, "--top needs --show"),
+            (self.rows.is_some(), shows, "--rows needs --show"),
             (self.folded, shows, "--folded needs --show"),
             (self.stacks.is_some(), shows, "--stacks needs --show"),
-            (
-                self.by.is_some(),
-                self.top.is_some() || self.folded,
-                "--by needs --top or --folded",
-            ),
+            (self.by.is_some(), shows, "--by needs --show"),
             (
                 self.clear,
                 self.interval.is_some() || self.top.is_some(),
                 "--clear needs --interval or --top",
+            ),
+            (
+                self.times.is_some(),
+                self.interval.is_some() || self.top.is_some(),
+                "--times needs --interval or --top",
             ),
         ] {
             if given && !there {
@@ -142,11 +150,16 @@ fn interval(text: &str) -> Result<Duration, Failure> {
     }
 }
 
-fn top(text: &str) -> Result<usize, Failure> {
+fn times(text: &str) -> Result<u64, Failure> {
+    let number = text.parse().ok().filter(|times| *times > 0);
+    number.ok_or_else(|| Failure::usage(format!("--times {text}: it is a number from 1 on")))
+}
+
+fn rows(name: &str, text: &str) -> Result<usize, Failure> {
     match text.parse() {
         Ok(count @ 1..) => Ok(count),
         _ => Err(Failure::usage(format!(
-            "--top {text}: it takes a number of rows, from 1 on"
+            "{name} {text}: it takes a number of rows, from 1 on"
         ))),
     }
 }
@@ -178,9 +191,14 @@ mod tests {
         for (args, words) in [
             (&["--linear", "--show", "m"][..], "--linear needs"),
             (&["--hist", "m", "--top", "3"], "--top needs"),
-            (&["--show", "m", "--by", "n"], "--by needs"),
+            (&["--hist", "m", "--by", "n"], "--by needs"),
             (&["--show", "m", "--clear"], "--clear needs"),
             (&["--show", "m", "--interval", "0"], "never rest"),
+            (&["--show", "m", "--times", "3"], "--times needs"),
+            (
+                &["--show", "m", "--interval", "1", "--times", "0"],
+                "from 1 on",
+            ),
             (&["--show", "m", "--top", "0"], "number of rows"),
             (&["--show", "m", "--show", "n", "--top", "1"], "take one"),
             (&["--show"], "needs a value"),

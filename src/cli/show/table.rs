@@ -14,7 +14,8 @@ use super::stacks::Stacks;
 
 /// How rows are chosen and put in order.
 pub struct Table {
-    top: Option<usize>,
+    /// Rows at most.
+    most: Option<usize>,
     by: Option<By>,
     folded: bool,
     stacks: Option<Stacks>,
@@ -39,7 +40,8 @@ impl Table {
         options: &ShowOptions<'_>,
         stacks: Option<Stacks>,
     ) -> Result<Table, Failure> {
-        let ordered = options.top.is_some() || options.folded;
+        let most = options.top.or(options.rows);
+        let ordered = most.is_some() || options.folded;
         let by = match options.by {
             Some(field) => Some(By::find(source, field)?),
             None if ordered => Some(By::usual(source)?),
@@ -52,7 +54,7 @@ impl Table {
             ));
         }
         Ok(Table {
-            top: options.top,
+            most,
             by,
             folded: options.folded,
             stacks,
@@ -73,7 +75,7 @@ impl Table {
             }
             None => rows.sort_by_cached_key(|row| order(source, row)),
         }
-        rows.truncate(self.top.unwrap_or(usize::MAX));
+        rows.truncate(self.most.unwrap_or(usize::MAX));
         if let Some(pointers) = &mut self.pointers {
             pointers.read(source, rows);
         }
