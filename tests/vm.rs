@@ -94,6 +94,9 @@ mod targets;
 mod terminal;
 #[path = "vm/tool_counts.rs"]
 mod tool_counts;
+#[cfg(feature = "full")]
+#[path = "vm/toolbox/mod.rs"]
+mod toolbox;
 #[path = "vm/tools.rs"]
 mod tools;
 #[path = "vm/types.rs"]

@@ -17,6 +17,13 @@ typedef long long __s64;
 typedef __u16 __be16;
 typedef __u32 __be32;
 typedef __u32 __wsum;
+/* As the kernel has it: 12 bits of major number, 20 of minor. */
+typedef __u32 dev_t;
+
+/* Numbers that are shown by name: what a system call answered, a signal, the number of a system call. */
+typedef __s32 errno_t;
+typedef __u32 signal_t;
+typedef __u32 syscall_t;
 
 enum {
 	BPF_MAP_TYPE_HASH = 1,

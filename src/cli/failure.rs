@@ -58,6 +58,13 @@ impl Failure {
         self
     }
 
+    /// The same, with this hint where there is none.
+    #[cfg(feature = "full")]
+    pub fn or_hint(mut self, hint: String) -> Failure {
+        self.hint.get_or_insert(hint);
+        self
+    }
+
     /// What the user has read already: only the exit code is left to say.
     #[cfg(feature = "full")]
     pub fn told(class: Class) -> Failure {

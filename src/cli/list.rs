@@ -1,25 +1,29 @@
-//! `btfly list`: the tools that are built in.
+//! `btfly list`: the tools that are built in, and whether this board has what each needs.
 
-use super::{Common, Failure, output, parse};
+#[cfg(feature = "full")]
+use super::tool::Board;
+use super::{Common, Failure, line_of, output, parse};
 use crate::tools;
 
-/// List the tools that are built in.
+/// List the tools that are built in. A full build says for each what it needs, and whether this board has it:
+/// its programs are loaded, as root, and not attached.
 #[derive(argh::FromArgs)]
 struct List {}
 
-pub fn run(args: &[&str], _: Common) -> Result<(), Failure> {
+#[cfg_attr(not(feature = "full"), allow(unused_variables))]
+pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
     if parse::<List>("list", args)?.is_none() {
         return Ok(());
     }
     let mut text = String::new();
+    #[cfg(feature = "full")]
+    let board = Board::new(common.kernel()?);
     for tool in tools::ALL {
-        text.push_str(tool.name);
-        text.extend(std::iter::repeat_n(
-            ' ',
-            10usize.saturating_sub(tool.name.len()),
-        ));
-        text.push_str(tool.about);
-        text.push('\n');
+        line_of(&mut text, "", tool.name, tool.about);
+        #[cfg(feature = "full")]
+        for said in board.says(tool)? {
+            line_of(&mut text, "", "", &said);
+        }
     }
     output::print(&text)
 }

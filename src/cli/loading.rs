@@ -45,16 +45,23 @@ pub fn parse_object<'a>(path: &str, bytes: &'a [u8]) -> Result<Object<'a>, Failu
 
 /// Gives global variables their values, each by one `VAR=VALUE` of `--set`.
 pub fn set_globals(object: &mut Object<'_>, assignments: &[String]) -> Result<(), Failure> {
-    assignments
-        .iter()
-        .try_for_each(|assignment| set(object, assignment))
+    assignments.iter().try_for_each(|assignment| {
+        let (name, value) = assignment.split_once('=').ok_or_else(|| {
+            Failure::usage(format!("--set {assignment}: it is written VAR=VALUE"))
+        })?;
+        set_global(object, "--set ", name, name, value)
+    })
 }
 
-fn set(object: &mut Object<'_>, assignment: &str) -> Result<(), Failure> {
-    let (name, value) = assignment
-        .split_once('=')
-        .ok_or_else(|| Failure::usage(format!("--set {assignment}: it is written VAR=VALUE")))?;
-    let failed = |why: String| Failure::usage(format!("--set {name}: {why}"));
+/// Gives a global variable its value, as `option` and `shown` ask for.
+pub fn set_global(
+    object: &mut Object<'_>,
+    option: &str,
+    shown: &str,
+    name: &str,
+    value: &str,
+) -> Result<(), Failure> {
+    let failed = |why: String| Failure::usage(format!("{option}{shown}: {why}"));
     let Some(global) = object.global(name) else {
         let known: Vec<&str> = object.globals.iter().map(|g| g.name).collect();
         let hint = match known.is_empty() {

@@ -16,6 +16,8 @@ mod declared;
 #[cfg(feature = "full")]
 mod doctor;
 mod events;
+#[cfg(feature = "full")]
+mod extract;
 mod failure;
 #[cfg(feature = "full")]
 mod format;
@@ -108,6 +110,12 @@ const COMMANDS: &[Command] = &[
         name: "list",
         about: "list the tools that are built in",
         run: list::run,
+    },
+    #[cfg(feature = "full")]
+    Command {
+        name: "extract",
+        about: "write the object of a tool into a file",
+        run: extract::run,
     },
 ];
 
@@ -247,9 +255,15 @@ fn help() -> String {
 }
 
 fn line(text: &mut String, name: &str, about: &str) {
-    text.push_str("  ");
+    line_of(text, "  ", name, about);
+}
+
+fn line_of(text: &mut String, before: &str, name: &str, about: &str) {
+    // The longest name of the full build has twelve letters.
+    const WIDTH: usize = if cfg!(feature = "full") { 13 } else { 10 };
+    text.push_str(before);
     text.push_str(name);
-    text.extend(std::iter::repeat_n(' ', 10usize.saturating_sub(name.len())));
+    text.extend(std::iter::repeat_n(' ', WIDTH.saturating_sub(name.len())));
     text.push_str(about);
     text.push('\n');
 }

@@ -1,7 +1,7 @@
 //! `btfly run OBJECT`: any object on disk, its events in the words of its own BTF.
 
 use btfly::load::Loaded;
-use btfly::object::{ObjectError, Program};
+use btfly::object::{Object, ObjectError, Program};
 
 use super::events::Events;
 use super::{Common, Failure, loading, objects, parse, session};
@@ -57,81 +57,139 @@ struct Run {
 }
 
 pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
-    let (args, puts) = loading::take_puts(args)?;
-    #[cfg(feature = "full")]
-    let (args, hooks) = super::attach_options::AttachOptions::take(&args)?;
-    #[cfg(feature = "full")]
-    let (args, output) = super::output_options::OutputOptions::take(&args, &[])?;
-    #[cfg(feature = "full")]
-    let (args, shows) = super::show::ShowOptions::take(&args)?;
-    #[cfg(feature = "full")]
-    let (args, rings) = super::ring_options::take(&args)?;
-    let Some(run) = parse::<Run>("run", &args)? else {
+    let Some(asked) = Asked::take("run", args)? else {
         return Ok(());
     };
-    let (name, bytes) = objects::read(&run.objects)?;
-    let mut object = loading::parse_object(&name, &bytes)?;
+    let (name, bytes) = objects::read(&asked.run.objects)?;
+    let object = loading::parse_object(&name, &bytes)?;
     if object.programs.is_empty() {
         return Err(Failure::from(ObjectError::NoProgram).of_file(&name));
     }
+    asked.work(object, (&name, &bytes), &common, &|_| false)
+}
+
+/// What is asked for, by `run` and by the tools that are described in its words.
+pub struct Asked<'p> {
+    run: Run,
+    puts: Vec<loading::Put<'p>>,
     #[cfg(feature = "full")]
-    hooks.apply(&mut object)?;
-    loading::set_globals(&mut object, &run.set)?;
-    let entries = loading::entries(&object, &puts)?;
-    loading::check_programs(&object, &run.prog)?;
+    hooks: super::attach_options::AttachOptions<'p>,
     #[cfg(feature = "full")]
-    let maps = {
-        let pin_path = run.pin_path.as_deref();
-        let first_path = run.objects.first().map_or("", String::as_str);
-        super::maps::Maps::new(&object, first_path, &run.map, &run.resize, pin_path)?
-    };
+    output: super::output_options::OutputOptions,
     #[cfg(feature = "full")]
-    let sum_up_every = shows.interval_beside(run.count_only)?;
+    shows: super::show::ShowOptions<'p>,
     #[cfg(feature = "full")]
-    let mut shows = super::show::Shows::new(&object, &shows, output.format)?;
-    #[cfg(feature = "full")]
-    let mut events = match &run.types {
-        None => Events::new(&object, &run.event)?,
-        Some(path) => {
-            let types = super::declared::read(path, &object)?;
-            let described = super::declared::describe(&name, &bytes, &types)?;
-            Events::new(&described, &run.event)?
-        }
-    };
-    #[cfg(not(feature = "full"))]
-    let mut events = Events::new(&object, &run.event)?;
-    let prepare = |loaded: &Loaded<'_>| loading::fill(loaded, &puts, &entries);
-    let choose = |program: &Program<'_>| loading::is_chosen(&run.prog, program);
-    #[cfg(feature = "full")]
-    let mut count = super::count::Count::new(&object);
-    #[cfg(feature = "full")]
-    let view: &mut dyn crate::tools::View = match run.count_only {
-        true => &mut count,
-        false => &mut events,
-    };
-    #[cfg(not(feature = "full"))]
-    let view = &mut events;
-    session::run(
-        &object,
-        &common,
-        session::Plan {
-            choose: &choose,
-            prepare: &prepare,
+    rings: btfly::ring::RingOptions,
+}
+
+impl<'p> Asked<'p> {
+    /// Reads the words behind `command`. `None`: help was asked for, and given.
+    pub fn take(command: &str, args: &[&'p str]) -> Result<Option<Asked<'p>>, Failure> {
+        let (args, puts) = loading::take_puts(args)?;
+        #[cfg(feature = "full")]
+        let (args, hooks) = super::attach_options::AttachOptions::take(&args)?;
+        #[cfg(feature = "full")]
+        let (args, output) = super::output_options::OutputOptions::take(&args, &[])?;
+        #[cfg(feature = "full")]
+        let (args, shows) = super::show::ShowOptions::take(&args)?;
+        #[cfg(feature = "full")]
+        let (args, rings) = super::ring_options::take(&args)?;
+        let run = parse::<Run>(command, &args)?;
+        Ok(run.map(|run| Asked {
+            run,
+            puts,
             #[cfg(feature = "full")]
-            maps,
-            #[cfg(feature = "full")]
-            wishes: hooks.wishes().clone(),
-            #[cfg(feature = "full")]
-            ticker: shows.as_mut().map(|shows| shows as _),
-            #[cfg(feature = "full")]
-            sum_up_every,
+            hooks,
             #[cfg(feature = "full")]
             output,
             #[cfg(feature = "full")]
-            rings,
+            shows,
             #[cfg(feature = "full")]
-            reads_rings: true,
-        },
-        view,
-    )
+            rings,
+        }))
+    }
+
+    /// The files that are named.
+    #[cfg(feature = "full")]
+    pub fn into_objects(self) -> Vec<String> {
+        self.run.objects
+    }
+
+    /// Does it with an object of this name and these bytes. `also`: programs to load beside those that are
+    /// chosen.
+    pub fn work<'o>(
+        &self,
+        mut object: Object<'o>,
+        (name, bytes): (&str, &[u8]),
+        common: &Common,
+        also: &dyn Fn(&Program<'_>) -> bool,
+    ) -> Result<(), Failure>
+    where
+        'p: 'o,
+    {
+        let Asked { run, puts, .. } = self;
+        #[cfg(feature = "full")]
+        self.hooks.apply(&mut object)?;
+        loading::set_globals(&mut object, &run.set)?;
+        let entries = loading::entries(&object, puts)?;
+        loading::check_programs(&object, &run.prog)?;
+        #[cfg(feature = "full")]
+        let maps = {
+            let pin_path = run.pin_path.as_deref();
+            let first_path = run.objects.first().map_or(name, String::as_str);
+            super::maps::Maps::new(&object, first_path, &run.map, &run.resize, pin_path)?
+        };
+        #[cfg(feature = "full")]
+        let sum_up_every = self.shows.interval_beside(run.count_only)?;
+        #[cfg(feature = "full")]
+        let mut shows = super::show::Shows::new(&object, &self.shows, self.output.format)?;
+        #[cfg(feature = "full")]
+        let mut events = match &run.types {
+            None => Events::new(&object, &run.event)?,
+            Some(path) => {
+                let types = super::declared::read(path, &object)?;
+                let described = super::declared::describe(name, bytes, &types)?;
+                Events::new(&described, &run.event)?
+            }
+        };
+        #[cfg(not(feature = "full"))]
+        let _ = (name, bytes);
+        #[cfg(not(feature = "full"))]
+        let mut events = Events::new(&object, &run.event)?;
+        let prepare = |loaded: &Loaded<'_>| loading::fill(loaded, puts, &entries);
+        let choose =
+            |program: &Program<'_>| loading::is_chosen(&run.prog, program) || also(program);
+        #[cfg(feature = "full")]
+        let mut count = super::count::Count::new(&object);
+        #[cfg(feature = "full")]
+        let view: &mut dyn crate::tools::View = match run.count_only {
+            true => &mut count,
+            false => &mut events,
+        };
+        #[cfg(not(feature = "full"))]
+        let view = &mut events;
+        session::run(
+            &object,
+            common,
+            session::Plan {
+                choose: &choose,
+                prepare: &prepare,
+                #[cfg(feature = "full")]
+                maps,
+                #[cfg(feature = "full")]
+                wishes: self.hooks.wishes().clone(),
+                #[cfg(feature = "full")]
+                ticker: shows.as_mut().map(|shows| shows as _),
+                #[cfg(feature = "full")]
+                sum_up_every,
+                #[cfg(feature = "full")]
+                output: self.output.clone(),
+                #[cfg(feature = "full")]
+                rings: self.rings,
+                #[cfg(feature = "full")]
+                reads_rings: true,
+            },
+            view,
+        )
+    }
 }

@@ -9,16 +9,18 @@ use btfly::value::Fields;
 use btfly::value::{escape, push_signed, push_unsigned, until_nul};
 
 use super::packed::packed;
-use super::{Optional, Prepared, Stop, Tool, Types, View};
+use super::{Optional, Own, Prepared, Stop, Tool, Types, View, Work};
 
 pub const TOOL: Tool = Tool {
     name: "exec",
     alias: "execsnoop",
     about: "programs as they start: name, process, parent, result and arguments",
-    #[cfg(feature = "full")]
-    own_options: &["--timestamp"],
     object: packed!("exec"),
-    prepare,
+    work: Work::Own(Own {
+        #[cfg(feature = "full")]
+        options: &["--timestamp"],
+        prepare,
+    }),
 };
 
 /// Watch programs start: PCOMM is the new name, RET what execve answered, ARGS the path and the

@@ -1,7 +1,29 @@
 //! The tools that are built in: for each its object, its options, and how its output looks.
 
+#[cfg(feature = "full")]
+mod biolatency;
+#[cfg(feature = "full")]
+mod data;
 mod exec;
+#[cfg(feature = "full")]
+mod exit;
+#[cfg(feature = "full")]
+mod mount;
+#[cfg(feature = "full")]
+mod offcpu;
+#[cfg(feature = "full")]
+mod open;
 mod packed;
+#[cfg(feature = "full")]
+mod profile;
+#[cfg(feature = "full")]
+mod runqlat;
+#[cfg(feature = "full")]
+mod signal;
+#[cfg(feature = "full")]
+mod syscount;
+#[cfg(feature = "full")]
+mod tcpconnect;
 
 use argh::EarlyExit;
 use btfly::object::{Object, ObjectError};
@@ -9,19 +31,35 @@ use btfly::object::{Object, ObjectError};
 use btfly::ring::Batch;
 #[cfg(feature = "full")]
 use btfly::value::Fields;
+#[cfg(feature = "full")]
+pub use data::{Data, EACH, opt};
 pub use packed::Packed;
 
 /// A tool.
 pub struct Tool {
     pub name: &'static str,
-    /// The name that people know it by elsewhere.
-    alias: &'static str,
+    /// The name that people know it by elsewhere; its own where there is none.
+    pub alias: &'static str,
     pub about: &'static str,
-    /// Options of its own that are called like one that every tool has.
-    #[cfg(feature = "full")]
-    pub own_options: &'static [&'static str],
     /// Its object.
     pub object: Packed,
+    pub work: Work,
+}
+
+/// How a tool works.
+pub enum Work {
+    /// By code of its own.
+    Own(Own),
+    /// As `run` does, by words that stand for others.
+    #[cfg(feature = "full")]
+    Data(Data),
+}
+
+/// A tool's own code.
+pub struct Own {
+    /// Options of its own that are called like one that every tool has.
+    #[cfg(feature = "full")]
+    pub options: &'static [&'static str],
     /// Reads its options, and sets what they mean in its object.
     pub prepare: fn(&[&str], Object<'static>, Types) -> Result<Prepared, Stop>,
 }
@@ -138,7 +176,29 @@ impl Total {
 }
 
 /// All tools, in the order in which they are listed.
-pub const ALL: &[Tool] = &[exec::TOOL];
+pub const ALL: &[Tool] = &[
+    exec::TOOL,
+    #[cfg(feature = "full")]
+    open::TOOL,
+    #[cfg(feature = "full")]
+    exit::TOOL,
+    #[cfg(feature = "full")]
+    signal::TOOL,
+    #[cfg(feature = "full")]
+    mount::TOOL,
+    #[cfg(feature = "full")]
+    syscount::TOOL,
+    #[cfg(feature = "full")]
+    tcpconnect::TOOL,
+    #[cfg(feature = "full")]
+    biolatency::TOOL,
+    #[cfg(feature = "full")]
+    runqlat::TOOL,
+    #[cfg(feature = "full")]
+    offcpu::TOOL,
+    #[cfg(feature = "full")]
+    profile::TOOL,
+];
 
 /// The tool with this name or alias.
 pub fn find(name: &str) -> Option<&'static Tool> {

@@ -251,10 +251,10 @@ impl Counting {
 }
 
 /// A block device in memory, until it is dropped.
-struct Disk;
+pub struct Disk;
 
 impl Disk {
-    fn new(module: &str) -> Disk {
+    pub fn new(module: &str) -> Disk {
         run(&["insmod", module]);
         run(&["dd", "if=/dev/zero", "of=/tmp/disk", "bs=4k", "count=256"]);
         run(&["losetup", "/dev/loop0", "/tmp/disk"]);

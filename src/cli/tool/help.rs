@@ -1,0 +1,79 @@
+//! The help of a tool that is described in the words of `run`.
+
+use super::super::{attach_options, common as every, output_options, ring_options, show};
+use crate::tools::{Data, Tool};
+
+/// Where the second column begins, and how wide lines are.
+const SECOND: usize = 20;
+const WIDTH: usize = 80;
+
+pub fn text(tool: &Tool, data: &Data) -> String {
+    let mut text = ["Usage: btfly ", tool.name].concat();
+    for option in data.options {
+        text.push_str(" [");
+        match option.short.is_empty() {
+            true => text.extend(["--", option.long]),
+            false => text.extend(["-", option.short]),
+        }
+        if !option.value.is_empty() {
+            text.extend([" <", option.value, ">"]);
+        }
+        text.push(']');
+    }
+    if let Some((place, _)) = data.place {
+        text.extend([" <", place, ">"]);
+    }
+    if !data.interval.is_empty() {
+        text.push_str(" [INTERVAL [COUNT]]");
+    }
+    text.extend(["\n\n", tool.about, ".\n\nOptions:\n"]);
+    for option in data.options {
+        let mut name = String::new();
+        if !option.short.is_empty() {
+            name.extend(["-", option.short, ", "]);
+        }
+        name.extend(["--", option.long]);
+        line(&name, option.help, &mut text);
+    }
+    line("--help, help", "display usage information", &mut text);
+    text.push_str(
+        "\nIts object runs as by btfly run, whose other options are taken, too (btfly run --help).\n",
+    );
+    let shows = [data.words, data.shows].concat();
+    if shows.contains("--sample") {
+        text.push_str(attach_options::HELP);
+    }
+    if !shows.contains("--show") && !shows.contains("--hist") {
+        text.push_str(ring_options::HELP);
+    } else {
+        text.push_str(show::HELP);
+    }
+    text.push_str(output_options::HELP);
+    text.push_str(every::HELP);
+    text
+}
+
+/// A name and what is said about it, in as many lines as that takes.
+fn line(name: &str, about: &str, text: &mut String) {
+    let mut line = ["  ", name].concat();
+    if line.chars().count() >= SECOND {
+        text.extend([&line, "\n"]);
+        line.clear();
+    }
+    let mut first = true;
+    for word in about.split(' ') {
+        let length = line.chars().count();
+        if first {
+            line.extend(std::iter::repeat_n(' ', SECOND.saturating_sub(length)));
+            first = false;
+        } else if length + 1 + word.chars().count() > WIDTH {
+            text.extend([&line, "\n"]);
+            line.clear();
+            line.extend(std::iter::repeat_n(' ', SECOND));
+        } else {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    text.extend([&line, "\n"]);
+}

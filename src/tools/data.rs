@@ -1,0 +1,69 @@
+//! What a tool is that has no code: an object, the words of `btfly run` that go with it, and options of its own,
+//! which are other words for those and for the object's global variables.
+
+/// A tool in words.
+pub struct Data {
+    /// Words of `run` that come before those of the user.
+    pub words: &'static str,
+    /// The same about what is shown: left away where an option of the tool says what is shown.
+    pub shows: &'static str,
+    /// The first argument: what it is called, and what it means (as [`Opt::means`]). It has to be given.
+    pub place: Option<(&'static str, &'static str)>,
+    /// Whether `[INTERVAL [COUNT]]` may be given, and what the interval means: `--interval % --clear` for what was
+    /// counted in each.
+    pub interval: &'static str,
+    /// Programs marked with `?` that are only loaded where the kernel's types are not known. Others of that mark
+    /// are loaded where their place is there.
+    pub without_types: &'static [&'static str],
+    pub options: &'static [Opt],
+}
+
+/// What was counted in each interval is shown.
+pub const EACH: &str = "--interval % --clear";
+
+impl Data {
+    /// No words, no options.
+    pub const NONE: Data = Data {
+        words: "",
+        shows: "",
+        place: None,
+        interval: "",
+        without_types: &[],
+        options: &[],
+    };
+}
+
+/// An option of a tool.
+pub struct Opt {
+    /// Its letter, or nothing.
+    pub short: &'static str,
+    pub long: &'static str,
+    /// What its value is called; empty for an option without one.
+    pub value: &'static str,
+    pub help: &'static str,
+    /// What it stands for, by words with spaces between. `%` in a word is the option's value.
+    ///
+    /// | word | |
+    /// |---|---|
+    /// | `NAME=VALUE` | the global variable gets this value, which is read by its type: a `…_ns` is given with its unit (`%ms`), a `__be32 …addr` as an address, an enum by its names |
+    /// | `+NAME` | the program is loaded, which is marked with `?` and would not be |
+    /// | another | a word of `run`, such as `--hist` and what follows it |
+    pub means: &'static str,
+}
+
+/// An option, in the order of its fields.
+pub const fn opt(
+    short: &'static str,
+    long: &'static str,
+    value: &'static str,
+    help: &'static str,
+    means: &'static str,
+) -> Opt {
+    Opt {
+        short,
+        long,
+        value,
+        help,
+        means,
+    }
+}

@@ -1,0 +1,74 @@
+//! The tools that are built in, each over a workload of which the outcome is known: what they say as JSON is
+//! just that.
+
+mod biolatency;
+mod exit;
+mod list;
+mod mount;
+mod offcpu;
+mod open;
+mod profile;
+mod runqlat;
+mod signal;
+mod syscount;
+mod tcpconnect;
+
+use std::process;
+
+use serde_json::Value;
+
+use crate::watch::{Done, Watch, full};
+
+/// A tool of the full build that shows JSON, attached.
+pub fn tool(name: &str, options: &[&str]) -> Watch {
+    let mut command = full();
+    command.args([name, "--json"]).args(options);
+    let watch = Watch::spawn(command);
+    watch.attached();
+    watch
+}
+
+/// The number of this process.
+pub fn own_pid() -> String {
+    process::id().to_string()
+}
+
+/// What a line of JSON says.
+#[track_caller]
+pub fn json(line: &str) -> Value {
+    serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+}
+
+/// Waits for an event in which a field is this text.
+#[track_caller]
+pub fn event_with(watch: &Watch, field: &str, text: &str) -> Value {
+    let line = watch.line(&format!("{field} = {text}"), |line| {
+        json(line)[field].as_str() == Some(text)
+    });
+    json(&line)
+}
+
+/// Waits for the event of a process.
+#[track_caller]
+pub fn event_of(watch: &Watch, pid: &str) -> Value {
+    let line = watch.line(&format!("event of {pid}"), |line| {
+        json(line)["pid"].to_string() == pid
+    });
+    json(&line)
+}
+
+/// All objects that a tool has printed.
+pub fn objects(done: &Done) -> Vec<Value> {
+    done.stdout.iter().map(|line| json(line)).collect()
+}
+
+/// How many are counted in all slots of a histogram, and how many of them in slots that begin from `least` on.
+pub fn counted(histogram: &Value, least: u64) -> (u64, u64) {
+    let slots = histogram["histogram"].as_array().expect("a histogram");
+    let number = |slot: &Value, at: usize| slot[at].as_u64().expect("a number");
+    let sum = |least: u64| {
+        let slots = slots.iter().filter(|slot| number(slot, 0) >= least);
+        slots.map(|slot| number(slot, 2)).sum()
+    };
+    (sum(0), sum(least))
+}
