@@ -206,7 +206,7 @@ mod tests {
             &["--pid", "4294967295"],
         ] {
             let error = AttachOptions::take(args).unwrap_err();
-            assert_eq!(error.class, super::super::Class::Usage, "{args:?}");
+            assert_eq!(error.class(), super::super::Class::Usage, "{args:?}");
         }
     }
 }

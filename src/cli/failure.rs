@@ -29,10 +29,14 @@ pub enum Class {
     Other = 6,
 }
 
-/// What went wrong, and what to do: at most three lines.
+/// What went wrong, and what to do: at most three lines. One pointer, for it is handed up through every
+/// function of the command line.
 #[derive(Debug)]
-pub struct Failure {
-    pub class: Class,
+pub struct Failure(Box<Told>);
+
+#[derive(Debug)]
+struct Told {
+    class: Class,
     what: String,
     why: Option<String>,
     hint: Option<String>,
@@ -54,15 +58,20 @@ impl Failure {
     }
 
     pub fn with_hint(mut self, hint: impl Into<String>) -> Failure {
-        self.hint = Some(hint.into());
+        self.0.hint = Some(hint.into());
         self
     }
 
     /// The same, with this hint where there is none.
     #[cfg(feature = "full")]
     pub fn or_hint(mut self, hint: String) -> Failure {
-        self.hint.get_or_insert(hint);
+        self.0.hint.get_or_insert(hint);
         self
+    }
+
+    /// What the exit code says.
+    pub fn class(&self) -> Class {
+        self.0.class
     }
 
     /// What the user has read already: only the exit code is left to say.
@@ -73,13 +82,13 @@ impl Failure {
 
     /// The same, said of a file.
     pub fn of_file(mut self, path: &str) -> Failure {
-        self.what = [path, ": ", &self.what].concat();
+        self.0.what = [path, ": ", &self.0.what].concat();
         self
     }
 
     /// Adds the verifier's log to what is printed.
     pub fn print_log(&self) {
-        let Some(log) = &self.log else {
+        let Some(log) = &self.0.log else {
             return;
         };
         #[cfg(feature = "full")]
@@ -93,31 +102,31 @@ impl Failure {
     /// What went wrong, in one line.
     #[cfg(feature = "full")]
     pub fn reason(&self) -> String {
-        plain(&self.what)
+        plain(&self.0.what)
     }
 
     pub fn print(&self) {
         #[cfg(feature = "full")]
-        if self.what.is_empty() {
+        if self.0.what.is_empty() {
             return;
         }
-        say(format_args!("btfly: {}\n", plain(&self.what)));
-        if let Some(why) = &self.why {
+        say(format_args!("btfly: {}\n", plain(&self.0.what)));
+        if let Some(why) = &self.0.why {
             say(format_args!("  why: {}\n", plain(why)));
         }
-        if let Some(hint) = &self.hint {
+        if let Some(hint) = &self.0.hint {
             say(format_args!("  try: {}\n", plain(hint)));
         }
     }
 
     fn with(class: Class, what: String, hint: Option<String>) -> Failure {
-        Failure {
+        Failure(Box::new(Told {
             class,
             what,
             why: None,
             hint,
             log: None,
-        }
+        }))
     }
 }
 
@@ -179,10 +188,10 @@ impl From<LoadError> for Failure {
         let mut failure = Failure::with(class, error.to_string(), error.hint());
         #[cfg(feature = "full")]
         {
-            failure.why = error.why();
+            failure.0.why = error.why();
         }
         if let LoadError::Verifier { refusal, .. } = error {
-            failure.log = Some(refusal.log);
+            failure.0.log = Some(refusal.log);
         }
         failure
     }

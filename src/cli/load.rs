@@ -220,7 +220,7 @@ fn try_each(
             Ok(()) => output::print(&format!("ok {name}\n"))?,
             Err(failure) => {
                 output::print(&format!("fail {name} {}\n", failure.reason()))?;
-                first.get_or_insert(failure.class);
+                first.get_or_insert(failure.class());
             }
         }
     }

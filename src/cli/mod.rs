@@ -126,7 +126,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         return ExitCode::SUCCESS;
     };
     failure.print();
-    ExitCode::from(failure.class as u8)
+    ExitCode::from(failure.class() as u8)
 }
 
 fn text(args: impl Iterator<Item = OsString>) -> Result<Vec<String>, Failure> {

@@ -128,7 +128,7 @@ mod tests {
             ["--latency", ""],
         ] {
             let error = take(&args).unwrap_err();
-            assert_eq!(error.class, super::super::Class::Usage, "{args:?}");
+            assert_eq!(error.class(), super::super::Class::Usage, "{args:?}");
         }
         assert!(take(&["--pages"]).is_err());
     }
