@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use btfly::attach::{Missing, Sample, Wishes};
 use btfly::object::{Object, ObjectError};
 
-use super::Failure;
+use super::{Failure, taking};
 
 /// What the help of these commands says of them.
 pub const HELP: &str = "
@@ -41,34 +41,21 @@ impl<'p> AttachOptions<'p> {
     /// Takes these options out of `args`, up to a `--`.
     pub fn take(args: &[&'p str]) -> Result<(Vec<&'p str>, AttachOptions<'p>), Failure> {
         let mut options = AttachOptions::default();
-        let mut kept = Vec::with_capacity(args.len());
-        let mut rest = args.iter().copied();
-        while let Some(arg) = rest.next() {
-            if arg == "--" {
-                kept.push(arg);
-                kept.extend(rest);
-                break;
-            }
-            let (name, inline) = match arg.split_once('=') {
-                Some((name, value)) if name.starts_with("--") => (name, Some(value)),
-                _ => (arg, None),
-            };
-            let mut value = || {
-                let next = inline.or_else(|| rest.next());
-                next.ok_or_else(|| Failure::usage(format!("{name} needs a value")))
-            };
-            match name {
-                "--type" => options.sections.push(pair(name, value()?)?),
-                "--attach" => options.places.push(pair(name, value()?)?),
+        let kept = taking::take(args, &mut |given, rest| {
+            let mut value = || given.value(rest);
+            match given.name {
+                "--type" => options.sections.push(pair(given.name, value()?)?),
+                "--attach" => options.places.push(pair(given.name, value()?)?),
                 "--iface" => options.interface = Some(value()?),
                 "--cgroup" => options.cgroup = Some(value()?),
                 "--sample" => options.wishes.sample = Some(sample(value()?)?),
                 "--cookie" => options.wishes.cookies.push(cookie(value()?)?),
                 "--pid" => options.wishes.process = Some(process(value()?)?),
                 "--skip-missing" => options.wishes.missing = Missing::Skip,
-                _ => kept.push(arg),
+                _ => return Ok(false),
             }
-        }
+            Ok(true)
+        })?;
         Ok((kept, options))
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use btfly::load::Relocate;
 use btfly::target::{BtfChoice, Kernel};
 
-use super::Failure;
+use super::{Failure, taking};
 
 /// What the help of each command says of them.
 pub const HELP: &str = "
@@ -33,36 +33,22 @@ pub struct Common {
 
 impl Common {
     /// Takes the common options out of `args`, up to a `--`.
-    pub fn take(args: &mut Vec<String>) -> Result<Common, Failure> {
+    pub fn take<'p>(args: &[&'p str]) -> Result<(Vec<&'p str>, Common), Failure> {
         let mut common = Common::default();
-        let mut kept = Vec::with_capacity(args.len());
-        let mut rest = std::mem::take(args).into_iter();
-        while let Some(arg) = rest.next() {
-            if arg == "--" {
-                kept.push(arg);
-                kept.extend(rest);
-                break;
-            }
-            let (name, inline) = match arg.split_once('=') {
-                Some((name, value)) if name.starts_with("--") => (name, Some(value.to_owned())),
-                _ => (arg.as_str(), None),
-            };
-            let mut value = || {
-                let next = inline.clone().or_else(|| rest.next());
-                next.ok_or_else(|| Failure::usage(format!("{name} needs a value")))
-            };
-            match name {
+        let kept = taking::take(args, &mut |given, rest| {
+            let mut value = || given.value(rest);
+            match given.name {
                 "-v" | "--verbose" => common.verbose = true,
-                "--duration" => common.duration = Some(duration(&value()?)?),
-                "--btf" => common.btf.push(value()?),
-                "--relocate" => common.relocate = relocate(&value()?)?,
+                "--duration" => common.duration = Some(duration(value()?)?),
+                "--btf" => common.btf.push(value()?.into()),
+                "--relocate" => common.relocate = relocate(value()?)?,
                 "--without" => common.without.extend(value()?.split(',').map(Into::into)),
-                "--as-kernel" => common.as_kernel = Some(version(&value()?)?),
-                _ => kept.push(arg),
+                "--as-kernel" => common.as_kernel = Some(version(value()?)?),
+                _ => return Ok(false),
             }
-        }
-        *args = kept;
-        Ok(common)
+            Ok(true)
+        })?;
+        Ok((kept, common))
     }
 
     /// Where to take the kernel's types from, if that was said.
@@ -137,15 +123,10 @@ fn version(text: &str) -> Result<(u32, u32), Failure> {
 mod tests {
     use super::*;
 
-    fn take(args: &[&str]) -> (Common, Vec<String>) {
-        let mut args = args.iter().map(|a| (*a).to_owned()).collect();
-        let common = Common::take(&mut args).unwrap();
-        (common, args)
-    }
-
     #[test]
     fn common_options_are_taken_from_anywhere_and_the_rest_is_left() {
-        let (common, rest) = take(&["a", "--duration", "2s", "-x", "-v", "--btf=f", "--", "-v"]);
+        let args = ["a", "--duration", "2s", "-x", "-v", "--btf=f", "--", "-v"];
+        let (rest, common) = Common::take(&args).unwrap();
         assert_eq!(common.duration, Some(Duration::from_secs(2)));
         assert!(common.verbose);
         assert_eq!(common.btf, ["f"]);
@@ -154,16 +135,16 @@ mod tests {
 
     #[test]
     fn who_relocates_is_auto_or_as_told() {
-        assert_eq!(take(&["a"]).0.relocate, Relocate::Auto);
+        let relocate = |args: &[&'static str]| Common::take(args).unwrap().1.relocate;
+        assert_eq!(relocate(&["a"]), Relocate::Auto);
         for (text, who) in [
             ("own", Relocate::Own),
             ("kernel", Relocate::Kernel),
             ("auto", Relocate::Auto),
         ] {
-            assert_eq!(take(&["--relocate", text]).0.relocate, who);
+            assert_eq!(relocate(&["--relocate", text]), who);
         }
-        let mut nobody = vec!["--relocate".to_owned(), "me".to_owned()];
-        assert!(Common::take(&mut nobody).is_err());
+        assert!(Common::take(&["--relocate", "me"]).is_err());
     }
 
     #[test]

@@ -49,6 +49,7 @@ mod show;
 mod sink;
 #[cfg(feature = "full")]
 mod status;
+mod taking;
 #[cfg(feature = "full")]
 mod ticker;
 mod tool;
@@ -157,19 +158,17 @@ fn dispatch(args: Vec<String>) -> Result<(), Failure> {
         }
         _ => {}
     }
-    let mut rest = rest.to_vec();
+    let mut rest: Vec<&str> = rest.iter().map(String::as_str).collect();
     if rest == ["-h"] {
-        rest = vec!["--help".into()];
+        rest = vec!["--help"];
     }
     if let Some(tool) = tools::find(name) {
-        let common = Common::take(&mut rest)?;
-        let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
+        let (rest, common) = Common::take(&rest)?;
         return tool::run(tool, &rest, &common);
     }
     match COMMANDS.iter().find(|c| c.name == name) {
         Some(command) => {
-            let common = Common::take(&mut rest)?;
-            let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
+            let (rest, common) = Common::take(&rest)?;
             (command.run)(&rest, common)
         }
         None => Err(Failure::usage(format!("there is no command '{name}'"))

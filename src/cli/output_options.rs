@@ -6,10 +6,10 @@ use btfly::sys::abi::BPF_MAP_TYPE_RINGBUF;
 use btfly::sys::file;
 use rustix::io::Errno;
 
-use super::Failure;
 use super::format::{Format, Formatted};
 use super::log_file::{LogFile, Rotation};
 use super::sink::Sink;
+use super::{Failure, taking};
 use crate::tools::View;
 
 /// What the help of these commands says of them.
@@ -40,35 +40,25 @@ impl OutputOptions {
         own: &[&str],
     ) -> Result<(Vec<&'p str>, OutputOptions), Failure> {
         let mut options = OutputOptions::default();
-        let mut kept = Vec::with_capacity(args.len());
         let mut formats = Vec::new();
-        let mut rest = args.iter().copied();
-        while let Some(arg) = rest.next() {
-            if arg == "--" {
-                kept.push(arg);
-                kept.extend(rest);
-                break;
-            }
-            let (name, inline) = match arg.split_once('=') {
-                Some((name, value)) if name.starts_with("--") => (name, Some(value)),
-                _ => (arg, None),
+        let kept = taking::take(args, &mut |given, rest| {
+            let mut value = || match given.value(rest)? {
+                "" => Err(Failure::usage([given.name, " needs a value"].concat())),
+                value => Ok(value),
             };
-            let mut value = || {
-                let next = inline.or_else(|| rest.next());
-                let next = next.filter(|value| !value.is_empty());
-                next.ok_or_else(|| Failure::usage(format!("{name} needs a value")))
-            };
-            match arg {
-                _ if own.contains(&name) => kept.push(arg),
-                "--json" => formats.push((arg, Format::Json)),
-                "--csv" => formats.push((arg, Format::Csv)),
-                "--tree" => formats.push((arg, Format::Tree)),
+            match given.name {
+                _ if own.contains(&given.name) => return Ok(false),
+                "--output" => options.file = Some(value()?.to_owned()),
+                "--rotate" => options.rotation = Some(rotation(value()?)?),
+                _ if !given.is_plain() => return Ok(false),
+                "--json" => formats.push((given.name, Format::Json)),
+                "--csv" => formats.push((given.name, Format::Csv)),
+                "--tree" => formats.push((given.name, Format::Tree)),
                 "--timestamp" => options.timestamp = true,
-                _ if name == "--output" => options.file = Some(value()?.to_owned()),
-                _ if name == "--rotate" => options.rotation = Some(rotation(value()?)?),
-                _ => kept.push(arg),
+                _ => return Ok(false),
             }
-        }
+            Ok(true)
+        })?;
         if let [(first, _), rest @ ..] = formats.as_slice()
             && let Some((other, _)) = rest.iter().find(|(name, _)| name != first)
         {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use btfly::ring::RingOptions;
 use btfly::sys::kernel::page_size;
 
-use super::{Failure, common};
+use super::{Failure, common, taking};
 
 /// What the help of the command says of them.
 pub const HELP: &str = "
@@ -26,30 +26,17 @@ const MOST_BYTES: usize = 1 << 30;
 /// Takes these options out of `args`, up to a `--`.
 pub fn take<'p>(args: &[&'p str]) -> Result<(Vec<&'p str>, RingOptions), Failure> {
     let mut options = RingOptions::default();
-    let mut kept = Vec::with_capacity(args.len());
-    let mut rest = args.iter().copied();
-    while let Some(arg) = rest.next() {
-        if arg == "--" {
-            kept.push(arg);
-            kept.extend(rest);
-            break;
-        }
-        let (name, inline) = match arg.split_once('=') {
-            Some((name, value)) if name.starts_with("--") => (name, Some(value)),
-            _ => (arg, None),
-        };
-        let mut value = || {
-            let next = inline.or_else(|| rest.next());
-            next.ok_or_else(|| Failure::usage(format!("{name} needs a value")))
-        };
-        match name {
+    let kept = taking::take(args, &mut |given, rest| {
+        let mut value = || given.value(rest);
+        match given.name {
             "--pages" => options.pages = Some(pages(value()?)?),
             "--wakeup" => options.wakeup = Some(wakeup(value()?)?),
             "--latency" => options.latency = latency(value()?)?,
-            "--sort" if inline.is_none() => options.sort = true,
-            _ => kept.push(arg),
+            "--sort" if given.is_plain() => options.sort = true,
+            _ => return Ok(false),
         }
-    }
+        Ok(true)
+    })?;
     Ok((kept, options))
 }
 

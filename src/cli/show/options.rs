@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::Failure;
-use super::super::common;
+use super::super::{common, taking};
 
 /// What the help of `run` says of them.
 pub const HELP: &str = "
@@ -47,37 +47,24 @@ impl<'p> ShowOptions<'p> {
     /// Takes these options out of `args`, up to a `--`.
     pub fn take(args: &[&'p str]) -> Result<(Vec<&'p str>, ShowOptions<'p>), Failure> {
         let mut options = ShowOptions::default();
-        let mut kept = Vec::with_capacity(args.len());
-        let mut rest = args.iter().copied();
-        while let Some(arg) = rest.next() {
-            if arg == "--" {
-                kept.push(arg);
-                kept.extend(rest);
-                break;
-            }
-            let (name, inline) = match arg.split_once('=') {
-                Some((name, value)) if name.starts_with("--") => (name, Some(value)),
-                _ => (arg, None),
-            };
-            let mut value = || {
-                let next = inline.or_else(|| rest.next());
-                next.ok_or_else(|| Failure::usage(format!("{name} needs a value")))
-            };
-            match name {
+        let kept = taking::take(args, &mut |given, rest| {
+            let mut value = || given.value(rest);
+            match given.name {
                 "--show" => options.shows.push(value()?),
                 "--hist" => options.histograms.push(value()?),
                 "--interval" => options.interval = Some(interval(value()?)?),
                 "--times" => options.times = Some(times(value()?)?),
-                "--top" => options.top = Some(rows(name, value()?)?),
-                "--rows" => options.rows = Some(rows(name, value()?)?),
+                "--top" => options.top = Some(rows(given.name, value()?)?),
+                "--rows" => options.rows = Some(rows(given.name, value()?)?),
                 "--by" => options.by = Some(value()?),
                 "--stacks" => options.stacks = Some(value()?),
                 "--linear" => options.linear = true,
                 "--clear" => options.clear = true,
                 "--folded" => options.folded = true,
-                _ => kept.push(arg),
+                _ => return Ok(false),
             }
-        }
+            Ok(true)
+        })?;
         options.check()?;
         Ok((kept, options))
     }
