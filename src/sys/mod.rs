@@ -21,6 +21,8 @@ pub mod constant;
 pub mod cpus;
 pub mod features;
 pub mod file;
+#[cfg(feature = "full")]
+pub mod helper;
 pub mod kallsyms;
 pub mod kernel;
 #[cfg(feature = "full")]

@@ -5,8 +5,6 @@
 //! [`LogRange`]). Each verification of a large program takes seconds on a board, so that nothing is
 //! asked twice but where the first answer can't have told.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use rustix::fd::{AsFd, OwnedFd};
@@ -17,7 +15,7 @@ use super::window::{self, WINDOW};
 use super::{Answer, KeepLog, VerifierLog};
 use crate::sys::bpf::{self, Log, ProgLoad};
 use crate::sys::log_range::LogRange;
-use crate::sys::{Feature, Features, file, process};
+use crate::sys::{Feature, Features, file, helper};
 
 /// The addresses that a log may take. It is of a million instructions at most, most of which are told
 /// in 40 to 200 bytes.
@@ -110,28 +108,17 @@ fn into_file(load: &ProgLoad<'_>) -> Option<Answer> {
 
 /// Loads with all of a range as the log, while another thread keeps what is mapped of it small.
 fn logged(load: &ProgLoad<'_>, range: &LogRange, file: &OwnedFd) -> io::Result<OwnedFd> {
-    let done = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let helper = thread::Builder::new().stack_size(64 * 1024);
-        let helper = helper.spawn_scoped(scope, || {
-            // The verifier leaves a machine with one CPU little time.
-            let _ = process::hurry_thread();
-            while !done.load(Ordering::Acquire) {
-                // Pages that stay count as memory of this process and do no other harm.
-                let _ = range.forget_pages();
-                thread::park_timeout(FORGET_EVERY);
-            }
-        });
-        let answer = match bpf::prog_load_logged(load, LEVEL, range, RANGE) {
+    let forget = || {
+        // Pages that stay count as memory of this process and do no other harm.
+        let _ = range.forget_pages();
+    };
+    // It hurries: the verifier leaves a machine with one CPU little time.
+    helper::beside(FORGET_EVERY, &forget, || {
+        match bpf::prog_load_logged(load, LEVEL, range, RANGE) {
             Err(Errno::INVAL) if window::is_empty(file) => {
                 bpf::prog_load_logged(load, LEVEL, range, RANGE_BEFORE_5_2)
             }
             answer => answer,
-        };
-        done.store(true, Ordering::Release);
-        if let Ok(helper) = helper {
-            helper.thread().unpark();
         }
-        answer
     })
 }
