@@ -26,6 +26,7 @@
 #![cfg_attr(hot_loops, feature(optimize_attribute))]
 
 pub mod attach;
+mod boxed;
 pub mod btf;
 #[cfg(feature = "full")]
 pub mod check;

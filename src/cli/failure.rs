@@ -136,9 +136,9 @@ impl From<ObjectError> for Failure {
     }
 }
 
-impl From<LoadError> for Failure {
-    fn from(error: LoadError) -> Failure {
-        let class = match &error {
+impl From<Box<LoadError>> for Failure {
+    fn from(error: Box<LoadError>) -> Failure {
+        let class = match &*error {
             LoadError::Object(_)
             | LoadError::Link(_)
             | LoadError::Btf(_)
@@ -190,7 +190,7 @@ impl From<LoadError> for Failure {
         {
             failure.0.why = error.why();
         }
-        if let LoadError::Verifier { refusal, .. } = error {
+        if let LoadError::Verifier { refusal, .. } = *error {
             failure.0.log = Some(refusal.log);
         }
         failure

@@ -30,7 +30,7 @@ pub(super) fn load(
     object: &Object<'_>,
     kernel: &Kernel,
     memlock: &Memlock<'_>,
-) -> Result<Loaded, LoadError> {
+) -> Result<Loaded, Box<LoadError>> {
     let without = |refusal| {
         Ok(Loaded {
             fd: None,
@@ -64,7 +64,8 @@ pub(super) fn load(
         Err(errno @ (Errno::PERM | Errno::ACCESS)) => Err(LoadError::Permission {
             subject: "loading the object's BTF".into(),
             errno,
-        }),
+        }
+        .into()),
         // A kernel that is older than a kind of record in it. Maps and programs do without.
         Err(errno) => without(Some(refusal(&bytes, errno))),
     }
@@ -72,7 +73,10 @@ pub(super) fn load(
 
 /// Subprograms that the object hides are static to the kernel.
 #[cfg(feature = "full")]
-fn with_hidden_functions(object: &Object<'_>, mut bytes: Vec<u8>) -> Result<Vec<u8>, LoadError> {
+fn with_hidden_functions(
+    object: &Object<'_>,
+    mut bytes: Vec<u8>,
+) -> Result<Vec<u8>, Box<LoadError>> {
     let programs = || object.programs.iter().map(|p| p.function);
     let functions = object.functions.iter().enumerate();
     let hidden = functions.filter(|(_, f)| !f.local && !f.global);
@@ -88,7 +92,7 @@ fn with_contexts(
     object: &Object<'_>,
     kernel: &Kernel,
     bytes: Vec<u8>,
-) -> Result<WithContexts, LoadError> {
+) -> Result<WithContexts, Box<LoadError>> {
     if !has_tagged(&bytes)? || kernel.features.has(Feature::ArgCtxTag) {
         return Ok((bytes, Vec::new()));
     }
@@ -104,7 +108,7 @@ fn send(
     mut bytes: Vec<u8>,
     kernel: &Kernel,
     memlock: &Memlock<'_>,
-) -> Result<(Vec<u8>, rustix::io::Result<OwnedFd>), LoadError> {
+) -> Result<(Vec<u8>, rustix::io::Result<OwnedFd>), Box<LoadError>> {
     let features = &kernel.features;
     let left_out = lacks(&|feature| features.known(feature) == Some(false));
     if left_out != Lacks::default() {

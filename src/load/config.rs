@@ -37,7 +37,7 @@ pub(super) fn unknown(object: &Object<'_>) -> Option<String> {
 }
 
 /// The values that `object` asks for. `None`: there is nothing to look in.
-pub(super) fn read(object: &Object<'_>) -> Result<Option<Config>, LoadError> {
+pub(super) fn read(object: &Object<'_>) -> Result<Option<Config>, Box<LoadError>> {
     if wanted(object).next().is_none() {
         return Ok(None);
     }
@@ -54,7 +54,7 @@ pub(super) fn value(
     object: &Object<'_>,
     of: &Global<'_>,
     config: &Option<Config>,
-) -> Result<Vec<u8>, LoadError> {
+) -> Result<Vec<u8>, Box<LoadError>> {
     let may_be = of.weak && of.name.starts_with("LINUX_");
     if !of.name.starts_with(PREFIX) && !may_be {
         return Err(ExternError::NoSuchConfig(of.name.into()).into());
@@ -63,8 +63,8 @@ pub(super) fn value(
     let (Some(btf), Some(value)) = (&object.btf, value) else {
         return match (of.weak, config) {
             (true, _) => Ok(Vec::new()),
-            (false, Some(_)) => Err(LoadError::ConfigNotSet(of.name.into())),
-            (false, None) => Err(LoadError::NoConfig(of.name.into())),
+            (false, Some(_)) => Err(LoadError::ConfigNotSet(of.name.into()).into()),
+            (false, None) => Err(LoadError::NoConfig(of.name.into()).into()),
         };
     };
     let bytes = config_bytes(btf, of.ty, value);

@@ -4,6 +4,7 @@ use rustix::io::Errno;
 use thiserror::Error;
 
 use super::verifier::Refusal;
+use crate::boxed::boxed_from;
 use crate::btf::BtfError;
 use crate::link::LinkError;
 use crate::object::ObjectError;
@@ -221,6 +222,12 @@ pub enum LoadError {
         errno: Errno,
     },
 }
+
+boxed_from!(
+    LoadError: ObjectError, TargetError, LinkError, BtfError, FitError,
+    #[cfg(feature = "full")] ExternError,
+    #[cfg(feature = "full")] super::MapError,
+);
 
 impl LoadError {
     /// What the user can do about it.

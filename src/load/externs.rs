@@ -43,10 +43,10 @@ impl<'a> Externs<'a> {
 
     /// Looks for each, by the order of [`Object::externs`], in the kernel's own types (`None`: it has
     /// none) and in its symbol table.
-    pub fn find(&self, types: Option<&dyn Target>) -> Result<Vec<Found>, LoadError> {
+    pub fn find(&self, types: Option<&dyn Target>) -> Result<Vec<Found>, Box<LoadError>> {
         let strong = |of: &&Extern<'_>| is_typed(of) && !of.weak;
         if let (None, Some(of)) = (types, self.needed().find(strong)) {
-            return Err(LoadError::ExternNeedsBtf(of.name.into()));
+            return Err(LoadError::ExternNeedsBtf(of.name.into()).into());
         }
         let symbols = self.symbols()?;
         let symbols = symbols
@@ -66,7 +66,7 @@ impl<'a> Externs<'a> {
 impl Externs<'_> {
     /// The symbol table, as far as it is needed. `None`: what is looked for in it is weak, and it is not
     /// there or does not tell.
-    fn symbols(&self) -> Result<Option<Symbols>, LoadError> {
+    fn symbols(&self) -> Result<Option<Symbols>, Box<LoadError>> {
         let addresses = || self.needed().filter(|of| of.kind == ExternKind::Address);
         if addresses().next().is_none() {
             return Ok(None);
@@ -77,7 +77,7 @@ impl Externs<'_> {
             strong,
         ) {
             (Ok(symbols), _) if !symbols.are_hidden() => Ok(Some(symbols)),
-            (Ok(_), Some(of)) => Err(LoadError::SymbolsHidden(of.name.into())),
+            (Ok(_), Some(of)) => Err(LoadError::SymbolsHidden(of.name.into()).into()),
             (Err(error), Some(_)) => Err(error.into()),
             (_, None) => Ok(None),
         }

@@ -28,7 +28,7 @@ pub(super) fn values(
     object: &Object<'_>,
     map: &MapSpec<'_>,
     kernel: &Kernel,
-) -> Result<Vec<u8>, LoadError> {
+) -> Result<Vec<u8>, Box<LoadError>> {
     let mut bytes = vec![0; map.value_size as usize];
     let index = object.map(map.name);
     let config = config::read(object)?;

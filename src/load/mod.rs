@@ -157,7 +157,7 @@ pub fn load<'a>(
     object: &Object<'a>,
     kernel: &Kernel,
     mut options: Options<'_>,
-) -> Result<Loaded<'a>, LoadError> {
+) -> Result<Loaded<'a>, Box<LoadError>> {
     check_support(object, options.choose)?;
     let memlock = Memlock::new(&kernel.features);
     let mut relocated = relocations::choose(object, kernel, &mut options)?;
@@ -217,7 +217,7 @@ pub fn load<'a>(
                 Ok(program) => loaded.push(program),
                 #[cfg(feature = "full")]
                 Err(error) if error.is_absent_target() && missing == Missing::Skip => {
-                    absent.borrow_mut().push(error);
+                    absent.borrow_mut().push(*error);
                 }
                 Err(error) => return Err((error, program.function)),
             }
@@ -239,19 +239,19 @@ pub fn load<'a>(
     }
     let loaded = loaded.map_err(|(error, _)| error);
     // A kernel that does not know of relocations answers that a call has too much in it.
-    let programs = loaded.map_err(|error| match error {
+    let programs = loaded.map_err(|error| match *error {
         LoadError::Program { .. }
             if relocated.by_kernel && !kernel.features.has(Feature::CoreRelocations) =>
         {
-            LoadError::NoKernelRelocation
+            LoadError::NoKernelRelocation.into()
         }
-        error => error,
+        _ => error,
     })?;
     #[cfg(feature = "full")]
     let mut absent = absent.take();
     #[cfg(feature = "full")]
     if programs.is_empty() && !absent.is_empty() {
-        return Err(absent.swap_remove(0));
+        return Err(absent.swap_remove(0).into());
     }
     #[cfg(feature = "full")]
     notes.extend(map::fill_programs(object, &maps, &programs)?);
@@ -275,10 +275,10 @@ pub fn load<'a>(
 }
 
 /// Refuses what is described in the object and not done here, before the kernel sees any of it.
-fn check_support(object: &Object<'_>, choose: Choose<'_>) -> Result<(), LoadError> {
+fn check_support(object: &Object<'_>, choose: Choose<'_>) -> Result<(), Box<LoadError>> {
     for program in object.programs.iter().filter(|p| choose(p)) {
         if program.hook == Hook::Unknown {
-            return Err(LoadError::Object(program.unknown_section()));
+            return Err(LoadError::Object(program.unknown_section()).into());
         }
     }
     Ok(())
@@ -289,7 +289,7 @@ impl<'a> Object<'a> {
     ///
     /// # Errors
     /// [`LoadError`]; nothing stays in the kernel then.
-    pub fn load(&self, kernel: &Kernel) -> Result<Loaded<'a>, LoadError> {
+    pub fn load(&self, kernel: &Kernel) -> Result<Loaded<'a>, Box<LoadError>> {
         load(self, kernel, Options::default())
     }
 }

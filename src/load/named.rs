@@ -39,7 +39,7 @@ impl Named {
     ///
     /// # Errors
     /// What it is for is not there.
-    pub fn of(&self, program: &Program<'_>) -> Result<Sent<'_>, LoadError> {
+    pub fn of(&self, program: &Program<'_>) -> Result<Sent<'_>, Box<LoadError>> {
         match program.kind.prog_type == abi::BPF_PROG_TYPE_STRUCT_OPS {
             true => self.tables.of(program, &self.modules),
             false => self.targets.of(program, &self.modules),
@@ -54,7 +54,7 @@ impl Named {
 }
 
 impl<'a> Asked<'a> {
-    pub fn of(object: &'a Object<'a>, options: &Options<'_>) -> Result<Asked<'a>, LoadError> {
+    pub fn of(object: &'a Object<'a>, options: &Options<'_>) -> Result<Asked<'a>, Box<LoadError>> {
         Ok(Asked {
             aims: Aims::of(object, options.choose)?,
             tables: AskedTables::of(object)?,
@@ -81,7 +81,7 @@ impl<'a> Asked<'a> {
         object: &Object<'_>,
         options: &Options<'_>,
         source: &TypeSource,
-    ) -> Result<Named, LoadError> {
+    ) -> Result<Named, Box<LoadError>> {
         let own;
         let types = match () {
             () if self.is_empty() => None,
@@ -125,7 +125,7 @@ pub(super) struct Modules(Vec<(String, OwnedFd)>);
 
 impl Modules {
     /// Opens the BTF of these modules: the kernel gives it by number alone, so all are gone through.
-    fn open<'n>(names: impl Iterator<Item = &'n str>) -> Result<Modules, LoadError> {
+    fn open<'n>(names: impl Iterator<Item = &'n str>) -> Result<Modules, Box<LoadError>> {
         let mut wanted: Vec<&str> = names.collect();
         wanted.sort_unstable();
         wanted.dedup();
@@ -157,7 +157,7 @@ impl Modules {
         }
         match wanted.is_empty() {
             true => Ok(found),
-            false => Err(failed(Errno::NOENT)),
+            false => Err(failed(Errno::NOENT).into()),
         }
     }
 

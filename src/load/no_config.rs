@@ -22,14 +22,18 @@ pub(super) fn unknown(object: &Object<'_>) -> Option<String> {
 /// Nothing that was read.
 pub(super) struct Nothing;
 
-pub(super) fn read(_: &Object<'_>) -> Result<Nothing, LoadError> {
+pub(super) fn read(_: &Object<'_>) -> Result<Nothing, Box<LoadError>> {
     Ok(Nothing)
 }
 
 /// A weak variable is as if it were not set.
-pub(super) fn value(_: &Object<'_>, of: &Global<'_>, _: &Nothing) -> Result<[u8; 0], LoadError> {
+pub(super) fn value(
+    _: &Object<'_>,
+    of: &Global<'_>,
+    _: &Nothing,
+) -> Result<[u8; 0], Box<LoadError>> {
     match of.weak {
         true => Ok([]),
-        false => Err(LoadError::Kconfig(of.name.into())),
+        false => Err(LoadError::Kconfig(of.name.into()).into()),
     }
 }

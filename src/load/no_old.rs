@@ -8,11 +8,16 @@ use crate::target::Kernel;
 pub(super) struct Old;
 
 impl Old {
-    pub fn new(_: &Object<'_>, _: &Kernel) -> Result<Old, LoadError> {
+    pub fn new(_: &Object<'_>, _: &Kernel) -> Result<Old, Box<LoadError>> {
         Ok(Old)
     }
 
-    pub fn adapt(&self, _: &Object<'_>, _: &Program<'_>, _: &mut Linked) -> Result<(), LoadError> {
+    pub fn adapt(
+        &self,
+        _: &Object<'_>,
+        _: &Program<'_>,
+        _: &mut Linked,
+    ) -> Result<(), Box<LoadError>> {
         Ok(())
     }
 }

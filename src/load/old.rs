@@ -13,7 +13,7 @@ pub(super) struct Old {
 }
 
 impl Old {
-    pub fn new(object: &Object<'_>, kernel: &Kernel) -> Result<Old, LoadError> {
+    pub fn new(object: &Object<'_>, kernel: &Kernel) -> Result<Old, Box<LoadError>> {
         let contents = match has_data(object) && !kernel.features.has(Feature::GlobalData) {
             true => {
                 let maps = object.maps.iter();
@@ -31,7 +31,7 @@ impl Old {
         object: &Object<'_>,
         program: &Program<'_>,
         linked: &mut Linked,
-    ) -> Result<(), LoadError> {
+    ) -> Result<(), Box<LoadError>> {
         if let Some(contents) = &self.contents {
             link::fold(object, program, linked, contents)?;
             link::look_up(object, program, linked)?;
@@ -51,7 +51,7 @@ fn contents(
     object: &Object<'_>,
     map: &MapSpec<'_>,
     kernel: &Kernel,
-) -> Result<Option<Vec<u8>>, LoadError> {
+) -> Result<Option<Vec<u8>>, Box<LoadError>> {
     Ok(match &map.kind {
         MapKind::Data {
             kind: DataKind::Rodata,

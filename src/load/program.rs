@@ -96,7 +96,7 @@ impl<'l, 'a> Loader<'l, 'a> {
         btf: Option<&'l OwnedFd>,
         maps: &'l [LoadedMap],
         memlock: &'l Memlock<'l>,
-    ) -> Result<Loader<'l, 'a>, LoadError> {
+    ) -> Result<Loader<'l, 'a>, Box<LoadError>> {
         Ok(Loader {
             object,
             relocated,
@@ -139,7 +139,7 @@ impl<'l, 'a> Loader<'l, 'a> {
         }
     }
 
-    pub fn load(&self, program: &Program<'a>) -> Result<LoadedProgram<'a>, LoadError> {
+    pub fn load(&self, program: &Program<'a>) -> Result<LoadedProgram<'a>, Box<LoadError>> {
         let loaded = self.load_whole(program);
         #[cfg(feature = "full")]
         if loaded.is_err() && program.exception_callback.is_some() {
@@ -154,7 +154,7 @@ impl<'l, 'a> Loader<'l, 'a> {
         loaded
     }
 
-    fn load_whole(&self, program: &Program<'a>) -> Result<LoadedProgram<'a>, LoadError> {
+    fn load_whole(&self, program: &Program<'a>) -> Result<LoadedProgram<'a>, Box<LoadError>> {
         let mut linked = link::link(self.object, &self.relocated.fitted, program)?;
         #[cfg(feature = "full")]
         rename(
@@ -201,7 +201,7 @@ impl<'l, 'a> Loader<'l, 'a> {
         program: &Program<'a>,
         mut linked: Linked,
         asking: Asking,
-    ) -> Result<LoadedProgram<'a>, LoadError> {
+    ) -> Result<LoadedProgram<'a>, Box<LoadError>> {
         let (bytes, descriptors) = self.finish(&linked);
         let name = kernel_name(program.name);
         let core_relos = match self.relocated.by_kernel {
@@ -266,7 +266,7 @@ impl<'l, 'a> Loader<'l, 'a> {
             return self.load_linked(program, linked, asking);
         }
         if asking == Asking::Never {
-            return Err(silent(program, &linked, errno));
+            return Err(silent(program, &linked, errno).into());
         }
         // Why: asked again, this time with a log.
         let error = match verifier::ask(&load, self.memlock.features, self.keep) {
@@ -282,7 +282,7 @@ impl<'l, 'a> Loader<'l, 'a> {
         if self.turns_out_to_lack(Feature::ProbeReadKernel) && read_by_first_helpers(&mut linked) {
             return self.load_linked(program, linked, asking);
         }
-        Err(error)
+        Err(error.into())
     }
 
     /// The attach type to send, if any.

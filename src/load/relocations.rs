@@ -33,7 +33,7 @@ pub(super) fn choose(
     object: &Object<'_>,
     kernel: &Kernel,
     options: &mut Options<'_>,
-) -> Result<Relocated, LoadError> {
+) -> Result<Relocated, Box<LoadError>> {
     let by_kernel = match options.relocate {
         Relocate::Own => false,
         Relocate::Kernel => true,
@@ -84,7 +84,7 @@ pub(super) fn apply(
     object: &Object<'_>,
     kernel: &Kernel,
     options: &mut Options<'_>,
-) -> Result<Relocated, LoadError> {
+) -> Result<Relocated, Box<LoadError>> {
     #[cfg(feature = "full")]
     let asked = Asked::of(object, options)?;
     #[cfg_attr(not(feature = "full"), expect(unused_mut))]

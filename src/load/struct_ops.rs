@@ -58,7 +58,7 @@ pub(super) struct Table {
 
 impl<'a> AskedTables<'a> {
     /// The tables that are made without being asked for.
-    pub fn of(object: &'a Object<'_>) -> Result<AskedTables<'a>, LoadError> {
+    pub fn of(object: &'a Object<'_>) -> Result<AskedTables<'a>, Box<LoadError>> {
         let mut asked = Vec::new();
         for (map, spec) in object.maps.iter().enumerate() {
             let (MapKind::StructOps(ops), Some(btf)) = (&spec.kind, &object.btf) else {
@@ -105,14 +105,14 @@ impl<'a> AskedTables<'a> {
         &self,
         object: &Object<'_>,
         types: Option<&dyn Target>,
-    ) -> Result<Tables, LoadError> {
+    ) -> Result<Tables, Box<LoadError>> {
         let mut found = Tables::default();
         for asked in &self.0 {
             let spec = object.maps.get(asked.map).map_or("", |m| m.name);
             let table = match (types, &object.btf) {
                 (Some(types), Some(btf)) => asked.lay_out(spec, btf, types)?,
                 _ => {
-                    return Err(LoadError::Maps(MapError::NoTables { map: spec.into() }));
+                    return Err(LoadError::Maps(MapError::NoTables { map: spec.into() }).into());
                 }
             };
             found.tables.push(table);
@@ -133,7 +133,12 @@ impl<'a> AskedTables<'a> {
 }
 
 impl AskedTable<'_> {
-    fn lay_out(&self, map: &str, btf: &Btf<'_>, types: &dyn Target) -> Result<Table, LoadError> {
+    fn lay_out(
+        &self,
+        map: &str,
+        btf: &Btf<'_>,
+        types: &dyn Target,
+    ) -> Result<Table, Box<LoadError>> {
         let bad = |why: String| {
             LoadError::Maps(MapError::Table {
                 map: map.into(),
@@ -153,7 +158,7 @@ impl AskedTable<'_> {
         let of_value = (0..value.vlen).filter_map(|i| types.member(&value, i).ok());
         let mut of_value = of_value.filter(|m| m.ty == ty.id);
         if of_value.next().is_none() {
-            return Err(bad(format!("{} does not hold it", self.value)));
+            return Err(bad(format!("{} does not hold it", self.value)).into());
         }
         let mut table = Table {
             map: self.map,
@@ -177,7 +182,9 @@ impl AskedTable<'_> {
                 }
                 // A newer struct than the kernel's: what is not set is not missed.
                 None if program.is_none() && self.is_zero(btf, &member) => {}
-                None => return Err(bad(format!("this kernel's has no {name}, which is set"))),
+                None => {
+                    return Err(bad(format!("this kernel's has no {name}, which is set")).into());
+                }
             }
         }
         Ok(table)
@@ -278,7 +285,7 @@ impl Tables {
         &'t self,
         program: &Program<'_>,
         modules: &'t Modules,
-    ) -> Result<Sent<'t>, LoadError> {
+    ) -> Result<Sent<'t>, Box<LoadError>> {
         let mut found = None;
         for table in &self.tables {
             let mut places = table.programs.iter();
@@ -296,14 +303,15 @@ impl Tables {
                 Some(_) => {
                     return Err(LoadError::Maps(MapError::TwoPlaces {
                         program: program.name.into(),
-                    }));
+                    })
+                    .into());
                 }
             }
         }
         found.map(|(_, sent)| sent).ok_or_else(|| {
-            LoadError::Maps(MapError::NoPlace {
+            Box::new(LoadError::Maps(MapError::NoPlace {
                 program: program.name.into(),
-            })
+            }))
         })
     }
 }

@@ -96,7 +96,7 @@ impl<'a> Aims<'a> {
     ///
     /// # Errors
     /// A program that names no place.
-    pub fn of(object: &'a Object<'_>, choose: Choose<'_>) -> Result<Aims<'a>, LoadError> {
+    pub fn of(object: &'a Object<'_>, choose: Choose<'_>) -> Result<Aims<'a>, Box<LoadError>> {
         let mut aims = Vec::new();
         let chosen = object.programs.iter().filter(|p| choose(p));
         // What an operation of the kernel is for is said by its map.
@@ -116,7 +116,8 @@ impl<'a> Aims<'a> {
                     program: program.name.into(),
                     kind: program.kind.name,
                     noun,
-                });
+                }
+                .into());
             };
             let (module, place) = match place.split_once(':') {
                 // Of a module's own hooks and iterators there are none.
@@ -152,7 +153,7 @@ impl<'a> Aims<'a> {
     }
 
     /// Looks for each in the kernel's own types; `None`: it has none.
-    pub fn find(&self, types: Option<&dyn Target>) -> Result<Targets, LoadError> {
+    pub fn find(&self, types: Option<&dyn Target>) -> Result<Targets, Box<LoadError>> {
         let mut targets = Targets::default();
         for (function, aim) in &self.0 {
             let found = match types {
@@ -188,7 +189,7 @@ impl Targets {
         &mut self,
         object: &Object<'_>,
         choose: Choose<'_>,
-    ) -> Result<(), LoadError> {
+    ) -> Result<(), Box<LoadError>> {
         for program in object.programs.iter().filter(|p| choose(p)) {
             if let Hook::Freplace { function, of } = &program.hook
                 && *of != ProgramRef::Unknown
@@ -216,7 +217,7 @@ impl Targets {
         &'t self,
         program: &Program<'_>,
         modules: &'t Modules,
-    ) -> Result<Sent<'t>, LoadError> {
+    ) -> Result<Sent<'t>, Box<LoadError>> {
         Ok(match self.0.get(&program.function) {
             None => Sent::default(),
             Some(Found::Kernel(id, module)) => Sent {
@@ -229,13 +230,13 @@ impl Targets {
                 of: Some(fd.as_fd()),
                 member: None,
             },
-            Some(Found::Not(absence)) => return Err(absence.error(program)),
+            Some(Found::Not(absence)) => return Err(absence.error(program).into()),
         })
     }
 }
 
 /// A function of the loaded program `of`, by that program's own BTF.
-fn of_program(program: &str, function: &str, of: ProgramRef<'_>) -> Result<Found, LoadError> {
+fn of_program(program: &str, function: &str, of: ProgramRef<'_>) -> Result<Found, Box<LoadError>> {
     let failed = |errno| LoadError::TargetProgram {
         program: program.into(),
         errno,
@@ -254,7 +255,7 @@ fn of_program(program: &str, function: &str, of: ProgramRef<'_>) -> Result<Found
     let target = target.map_err(failed)?;
     let info = bpf::prog_info(target.as_fd()).map_err(failed)?;
     if info.btf_id == 0 {
-        return Err(none());
+        return Err(none().into());
     }
     let btf = bpf::btf_get_fd_by_id(info.btf_id).map_err(failed)?;
     let bytes = bpf::btf_bytes(btf.as_fd(), LARGEST_BTF).map_err(failed)?;

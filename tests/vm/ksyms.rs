@@ -16,7 +16,7 @@ use crate::modules::{load_module, unload_module};
 use crate::program::BUSYBOX;
 
 /// What a program of `ksyms.bpf.o` wrote to the globals of these names.
-fn run<const N: usize>(name: &str, globals: [&str; N]) -> Result<[u64; N], LoadError> {
+fn run<const N: usize>(name: &str, globals: [&str; N]) -> Result<[u64; N], Box<LoadError>> {
     let bytes = fs::read(object("tests/ksyms.bpf.o")).unwrap();
     let object = Object::parse(&bytes).expect("an object");
     let options = Options {
@@ -45,7 +45,7 @@ fn run<const N: usize>(name: &str, globals: [&str; N]) -> Result<[u64; N], LoadE
 }
 
 #[track_caller]
-fn loads(result: Result<[u64; 0], LoadError>) {
+fn loads(result: Result<[u64; 0], Box<LoadError>>) {
     if let Err(error) = result {
         panic!("{}\n{}", told(&error), error.log().unwrap_or_default());
     }

@@ -14,7 +14,7 @@ use crate::sandbox::without_btf;
 use crate::watch::{Watch, btfly};
 
 /// What the verifier made of each program, but for what differs from load to load.
-fn loaded(path: &str, kernel: &Kernel, relocate: Relocate) -> Result<Vec<String>, LoadError> {
+fn loaded(path: &str, kernel: &Kernel, relocate: Relocate) -> Result<Vec<String>, Box<LoadError>> {
     let bytes = fs::read(object(path)).unwrap();
     let object = Object::parse(&bytes).unwrap();
     let options = Options {

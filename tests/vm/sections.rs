@@ -180,7 +180,7 @@ fn a_typed_tracepoint_sleeps_where_the_kernel_of_the_day_lets_it() {
 }
 
 /// Loads one program of an object.
-fn load_one<'a>(object: &Object<'a>, name: &str) -> Result<Loaded<'a>, LoadError> {
+fn load_one<'a>(object: &Object<'a>, name: &str) -> Result<Loaded<'a>, Box<LoadError>> {
     let options = Options {
         choose: &|program: &Program<'_>| program.name == name,
         ..Options::default()

@@ -14,7 +14,7 @@ use crate::left::Snapshot;
 use crate::modules::{load_module, unload_module};
 
 /// Loads one program of an object, and lets it go.
-fn load_one(bytes: &[u8], name: &str, kernel: &Kernel) -> Result<(), LoadError> {
+fn load_one(bytes: &[u8], name: &str, kernel: &Kernel) -> Result<(), Box<LoadError>> {
     let object = Object::parse(bytes).expect("an object");
     let choose = &|program: &Program<'_>| program.name == name;
     let options = Options {

@@ -28,7 +28,7 @@ const WITHOUT_BTF: [u32; 14] = [
 
 impl Making<'_, '_> {
     /// Creates a map; for a map of maps, a template of its inner maps first, which is let go again.
-    pub(super) fn create(&self, map: &MapSpec<'_>) -> Result<OwnedFd, LoadError> {
+    pub(super) fn create(&self, map: &MapSpec<'_>) -> Result<OwnedFd, Box<LoadError>> {
         let inner = match &map.inner {
             Some(inner) => Some(self.create_one(inner, None)?),
             None => None,
@@ -40,7 +40,7 @@ impl Making<'_, '_> {
         &self,
         map: &MapSpec<'_>,
         inner: Option<BorrowedFd<'_>>,
-    ) -> Result<OwnedFd, LoadError> {
+    ) -> Result<OwnedFd, Box<LoadError>> {
         let name = self.name_of(map);
         let typed = map.key_type != TypeId::VOID || map.value_type != TypeId::VOID;
         let with_btf = typed && !WITHOUT_BTF.contains(&map.map_type);
@@ -108,11 +108,11 @@ impl Making<'_, '_> {
             made = bpf::map_create(&plain).or(made);
         }
         made.map_err(|errno| match errno {
-            Errno::PERM | Errno::ACCESS => LoadError::Permission {
+            Errno::PERM | Errno::ACCESS => Box::new(LoadError::Permission {
                 subject: format!("creating map {}", map.name),
                 errno,
-            },
-            _ => refused(map, &create, errno),
+            }),
+            _ => refused(map, &create, errno).into(),
         })
     }
 
@@ -201,7 +201,7 @@ impl Making<'_, '_> {
 }
 
 /// What the definition leaves to the machine.
-pub(super) fn max_entries(map: &MapSpec<'_>) -> Result<u32, LoadError> {
+pub(super) fn max_entries(map: &MapSpec<'_>) -> Result<u32, Box<LoadError>> {
     match map.map_type {
         abi::BPF_MAP_TYPE_PERF_EVENT_ARRAY if map.max_entries == 0 => {
             let possible = cpus::possible().map_err(|errno| LoadError::Map {

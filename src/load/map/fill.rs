@@ -15,7 +15,7 @@ impl Making<'_, '_> {
         kind: DataKind,
         initial: &[u8],
         fd: BorrowedFd<'_>,
-    ) -> Result<(), LoadError> {
+    ) -> Result<(), Box<LoadError>> {
         let failed = |errno| LoadError::Contents {
             map: map.name.into(),
             errno,

@@ -29,7 +29,11 @@ pub(in crate::load) enum Memory {
 impl Memory {
     /// What a map has that was made or found. An arena is mapped, and filled where it is new: programs
     /// can't name a place in it before.
-    pub fn of(map: &MapSpec<'_>, fd: BorrowedFd<'_>, reused: bool) -> Result<Memory, LoadError> {
+    pub fn of(
+        map: &MapSpec<'_>,
+        fd: BorrowedFd<'_>,
+        reused: bool,
+    ) -> Result<Memory, Box<LoadError>> {
         match &map.kind {
             MapKind::Data { kind, .. } => Ok(Memory::Data {
                 len: map.value_size as usize,
@@ -41,7 +45,7 @@ impl Memory {
             }),
             _ if map.map_type == abi::BPF_MAP_TYPE_ARENA => {
                 let initial = map.arena_data.as_deref().filter(|_| !reused);
-                arena(map, fd, initial.unwrap_or_default()).map_err(LoadError::Maps)
+                arena(map, fd, initial.unwrap_or_default()).map_err(Into::into)
             }
             _ => Ok(Memory::None),
         }

@@ -86,13 +86,14 @@ pub(super) struct Making<'m, 'a> {
 #[cfg(not(feature = "full"))]
 impl Making<'_, '_> {
     /// Every map of the object, in its order.
-    pub fn all(&self) -> Result<Vec<LoadedMap>, LoadError> {
+    pub fn all(&self) -> Result<Vec<LoadedMap>, Box<LoadError>> {
         let mut maps = Vec::with_capacity(self.object.maps.len());
         for map in &self.object.maps {
             if map.pinning != Pinning::None {
                 return Err(LoadError::Unsupported {
                     what: format!("map {}: pinning by name", map.name),
-                });
+                }
+                .into());
             }
             maps.push(LoadedMap {
                 name: map.name.into(),
@@ -107,7 +108,7 @@ impl Making<'_, '_> {
 #[cfg(feature = "full")]
 impl Making<'_, '_> {
     /// Every map of the object, in its order. Where one fails, what was pinned is not any more.
-    pub fn all(&self) -> Result<Vec<LoadedMap>, LoadError> {
+    pub fn all(&self) -> Result<Vec<LoadedMap>, Box<LoadError>> {
         let specs = choice::resized(self.object, self.choices)?;
         let pinned = |map: &MapSpec<'_>| {
             map.pinning == Pinning::ByName && choice::source(self.choices, map.name).is_none()
@@ -131,7 +132,11 @@ impl Making<'_, '_> {
     }
 
     /// The map that is pinned by its name; else a new one, which is.
-    fn by_name(&self, map: &MapSpec<'_>, folder: &pin::Folder) -> Result<LoadedMap, LoadError> {
+    fn by_name(
+        &self,
+        map: &MapSpec<'_>,
+        folder: &pin::Folder,
+    ) -> Result<LoadedMap, Box<LoadError>> {
         let path = folder.path_of(map.name)?;
         if let Some(fd) = self.pinned(map, &path)? {
             return loaded(map, fd, true);
@@ -155,7 +160,7 @@ impl Making<'_, '_> {
 
 impl Making<'_, '_> {
     /// A new map with its contents.
-    fn made(&self, map: &MapSpec<'_>) -> Result<OwnedFd, LoadError> {
+    fn made(&self, map: &MapSpec<'_>) -> Result<OwnedFd, Box<LoadError>> {
         let fd = self.create(map)?;
         if let MapKind::Data { kind, initial } = &map.kind {
             self.fill(map, *kind, initial, fd.as_fd())?;
@@ -172,15 +177,17 @@ fn is_left_out(map: &MapSpec<'_>) -> bool {
 
 /// A descriptor that stands for a map that was left out.
 #[cfg(feature = "full")]
-fn nothing() -> Result<OwnedFd, LoadError> {
-    crate::sys::file::open("/dev/null").map_err(|errno| LoadError::Map {
-        map: "/dev/null".into(),
-        errno,
+fn nothing() -> Result<OwnedFd, Box<LoadError>> {
+    crate::sys::file::open("/dev/null").map_err(|errno| {
+        Box::new(LoadError::Map {
+            map: "/dev/null".into(),
+            errno,
+        })
     })
 }
 
 #[cfg(feature = "full")]
-fn loaded(map: &MapSpec<'_>, fd: OwnedFd, reused: bool) -> Result<LoadedMap, LoadError> {
+fn loaded(map: &MapSpec<'_>, fd: OwnedFd, reused: bool) -> Result<LoadedMap, Box<LoadError>> {
     Ok(LoadedMap {
         memory: Memory::of(map, fd.as_fd(), reused)?,
         name: map.name.into(),

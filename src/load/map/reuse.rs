@@ -18,7 +18,7 @@ impl Making<'_, '_> {
         &self,
         map: &MapSpec<'_>,
         source: MapSource<'_>,
-    ) -> Result<OwnedFd, LoadError> {
+    ) -> Result<OwnedFd, Box<LoadError>> {
         let (name, opened) = match source {
             MapSource::Pinned(path) => (path.to_owned(), open(path)),
             MapSource::Id(id) => (format!("map {id}"), bpf::map_get_fd_by_id(id)),
@@ -52,7 +52,7 @@ impl Making<'_, '_> {
         &self,
         map: &MapSpec<'_>,
         path: &str,
-    ) -> Result<Option<OwnedFd>, LoadError> {
+    ) -> Result<Option<OwnedFd>, Box<LoadError>> {
         let fd = match open(path) {
             Ok(fd) => fd,
             Err(Errno::NOENT) => return Ok(None),
@@ -61,7 +61,8 @@ impl Making<'_, '_> {
                     map: map.name.into(),
                     source_name: path.into(),
                     errno,
-                }));
+                })
+                .into());
             }
         };
         self.check(map, &fd, path.into(), Found::ByName)?;
@@ -75,13 +76,14 @@ impl Making<'_, '_> {
         fd: &OwnedFd,
         source_name: String,
         found: Found,
-    ) -> Result<(), LoadError> {
+    ) -> Result<(), Box<LoadError>> {
         let is_map = bpf_pin::kind_of(fd.as_fd()).is_none_or(|kind| kind == "bpf-map");
         if !is_map {
             return Err(LoadError::Maps(MapError::NotAMap {
                 map: map.name.into(),
                 source_name,
-            }));
+            })
+            .into());
         }
         let there = bpf::map_info(fd.as_fd()).map_err(|errno| MapError::Open {
             map: map.name.into(),
@@ -96,12 +98,13 @@ impl Making<'_, '_> {
                 source_name,
                 differences: differences.join(", "),
                 by_name: found == Found::ByName,
-            })),
+            })
+            .into()),
         }
     }
 
     /// What the kernel would say of `map`, were it made here.
-    fn wanted(&self, map: &MapSpec<'_>) -> Result<MapInfo, LoadError> {
+    fn wanted(&self, map: &MapSpec<'_>) -> Result<MapInfo, Box<LoadError>> {
         let node = match map.numa_node {
             Some(_) => abi::BPF_F_NUMA_NODE,
             None => 0,

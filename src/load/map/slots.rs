@@ -8,7 +8,7 @@ use crate::object::{Filling, Object};
 use crate::sys::{abi, bpf_map};
 
 /// Puts maps into the slots of maps of maps. A map that was there before keeps what it holds.
-pub(super) fn fill_maps(object: &Object<'_>, maps: &[LoadedMap]) -> Result<(), LoadError> {
+pub(super) fn fill_maps(object: &Object<'_>, maps: &[LoadedMap]) -> Result<(), Box<LoadError>> {
     for (spec, outer) in object.maps.iter().zip(maps) {
         if outer.reused {
             continue;
@@ -33,7 +33,7 @@ pub(in crate::load) fn fill_programs(
     object: &Object<'_>,
     maps: &[LoadedMap],
     programs: &[LoadedProgram<'_>],
-) -> Result<Vec<String>, LoadError> {
+) -> Result<Vec<String>, Box<LoadError>> {
     let mut notes = Vec::new();
     for (spec, array) in object.maps.iter().zip(maps) {
         for slot in &spec.slots {
@@ -60,15 +60,15 @@ fn put(
     index: u32,
     fd: BorrowedFd<'_>,
     what: impl Fn() -> String,
-) -> Result<(), LoadError> {
+) -> Result<(), Box<LoadError>> {
     let value = fd.as_raw_fd().to_ne_bytes();
     let put = bpf_map::map_update(map.fd.as_fd(), &index.to_ne_bytes(), &value, abi::BPF_ANY);
     put.map_err(|errno| {
-        LoadError::Maps(MapError::Slot {
+        Box::new(LoadError::Maps(MapError::Slot {
             map: map.name.clone(),
             index,
             what: what(),
             errno,
-        })
+        }))
     })
 }
