@@ -9,6 +9,8 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+#define SIGKILL 9
+
 const volatile __u32 target_pid = 0;
 const volatile char target_comm[16] = {};
 const volatile __u8 threads = 0;
@@ -46,9 +48,11 @@ struct birth {
 };
 
 EVENTS(events);
-/* Both only where kernel types are not known. Codes as the kernel has them: a status in the second byte. */
+/* These only where kernel types are not known. Codes as the kernel has them: a status in the second byte. */
 LRU_HASH(codes, 1024, __u32, __u32);
 LRU_HASH(births, 1024, __u32, struct birth);
+/* The last signal to a process or thread. */
+LRU_HASH(signals, 1024, __u32, __u32);
 
 static __always_inline int types_are_known(void)
 {
@@ -95,6 +99,7 @@ int ended(void *ctx)
 		if (e.pid == tid)
 			bpf_map_delete_elem(&codes, &e.pid);
 		bpf_map_delete_elem(&births, &tid);
+		bpf_map_delete_elem(&signals, &tid);
 	}
 	e.status = code >> 8 & 0xff;
 	e.signal = code & 0x7f;
@@ -122,9 +127,25 @@ int leaves(struct sys_enter *ctx)
 SEC("?tp/signal/signal_deliver")
 int hit(struct trace_event_raw_signal_deliver *ctx)
 {
+	__u64 id = bpf_get_current_pid_tgid();
+	__u32 pid = id >> 32, thread = id, *signal;
+
 	/* One that is handled ends nothing, and one that does not end is overwritten by what does. */
-	if (ctx->sa_handler == 0)
-		return remember(ctx->sig & 0x7f);
+	if (ctx->sa_handler)
+		return 0;
+	/* A signal that ends a process is mostly delivered as SIGKILL to its threads. */
+	signal = ctx->sig == SIGKILL ? bpf_map_lookup_elem(&signals, &thread) : 0;
+	if (!signal && ctx->sig == SIGKILL)
+		signal = bpf_map_lookup_elem(&signals, &pid);
+	return remember((signal ? *signal : ctx->sig) & 0x7f);
+}
+
+SEC("?tp/signal/signal_generate")
+int sent(struct trace_event_raw_signal_generate *ctx)
+{
+	__u32 to = ctx->pid, signal = ctx->sig;
+
+	bpf_map_update_elem(&signals, &to, &signal, BPF_ANY);
 	return 0;
 }
 

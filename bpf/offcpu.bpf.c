@@ -29,9 +29,9 @@ struct off {
 	__u64 times;
 };
 
-HASH(left, 8192, __u32, struct left);
-HASH(off, 8192, struct place, struct off);
-STACKS(stacks, 4096);
+HASH(left, 4096, __u32, struct left);
+HASH(off, 4096, struct place, struct off);
+STACKS(stacks, 2048);
 
 const struct off never = {};
 

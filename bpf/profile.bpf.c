@@ -18,8 +18,8 @@ struct place {
 	__s32 kern_stack_id;
 };
 
-HASH(samples, 8192, struct place, __u64);
-STACKS(stacks, 4096);
+HASH(samples, 4096, struct place, __u64);
+STACKS(stacks, 2048);
 
 SEC("perf_event")
 int look(void *ctx)

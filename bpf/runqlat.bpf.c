@@ -20,9 +20,9 @@ struct waits {
 };
 
 /* Threads that wait, since when. */
-HASH(since, 8192, __u32, __u64);
+HASH(since, 4096, __u32, __u64);
 /* The processes of threads. */
-LRU_HASH(processes, 8192, __u32, __u32);
+LRU_HASH(processes, 4096, __u32, __u32);
 HASH(waits, 1024, __u32, struct waits);
 
 const struct waits no_waits = {};

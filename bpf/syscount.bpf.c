@@ -28,7 +28,7 @@ struct count {
 /* Calls in progress, by thread, since when. */
 LRU_HASH(since, 4096, __u32, __u64);
 HASH(calls, 512, syscall_t, struct count);
-HASH(processes, 4096, struct process, struct count);
+HASH(processes, 1024, struct process, struct count);
 
 const struct count no_count = {};
 

@@ -7,20 +7,19 @@
 
 #include "common.h"
 
-/* A flag of hashes: memory is taken as entries come. */
-#define BPF_F_NO_PREALLOC 1
-
-/* A hash of this many entries, of which memory is taken for those that there are. */
+/*
+ * A hash of this many entries, of which the memory is taken at once: before 6.1 programs that run under the
+ * kernel's locks can't take any.
+ */
 #define HASH(name, entries, key_type, value_type) \
 	struct { \
 		__uint(type, BPF_MAP_TYPE_HASH); \
 		__uint(max_entries, entries); \
-		__uint(map_flags, BPF_F_NO_PREALLOC); \
 		__type(key, key_type); \
 		__type(value, value_type); \
 	} name SEC(".maps")
 
-/* The same, that forgets what was not used for longest; its memory is taken at once. */
+/* The same, that forgets what was not used for longest. */
 #define LRU_HASH(name, entries, key_type, value_type) \
 	struct { \
 		__uint(type, BPF_MAP_TYPE_LRU_HASH); \
