@@ -5,8 +5,11 @@ use super::tool::Board;
 use super::{Common, Failure, line_of, output, parse};
 use crate::tools;
 
-/// List the tools that are built in. A full build says for each what it needs, and whether this board has it:
-/// its programs are loaded, as root, and not attached.
+/// List the tools that are built in.
+#[cfg_attr(
+    feature = "full",
+    doc = "For each it is said what it needs, and whether this board has it: its programs are loaded, as root, and not attached."
+)]
 #[derive(argh::FromArgs)]
 struct List {}
 
