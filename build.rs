@@ -1,13 +1,27 @@
-//! What the binary carries beside its code: the objects of the built-in tools, packed (LZ4: some 60 % less,
-//! for a decoder of a kilobyte), for src/tools/packed.rs; and the BTF files of the folder that
-//! BTFLY_WITH_BTF names, for src/target/more/embedded.rs: none without it.
+//! What the binary carries beside its code: the objects of the built-in tools, packed, for
+//! src/tools/packed.rs; and the BTF files of the folder that BTFLY_WITH_BTF names, for
+//! src/target/more/embedded.rs: none without it.
+//!
+//! The small build has its one tool by LZ4, whose decoder is a kilobyte. A full build has a decoder of LZMA for
+//! archives of BTF: there all tools are one stream, in which each object is told by those before it, and
+//! 160 KB become 24.
+
+#[path = "build/slim.rs"]
+mod slim;
 
 use std::env;
 use std::fmt::Write;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use lzma_rust2::{Lzma2Options, Lzma2Writer};
+
 const OBJECTS: &str = "prebuilt/arm64";
+const TOOLS: &str = "src/tools";
+
+/// The tool that the small build has, and that comes first.
+const FIRST: &str = "exec";
 
 /// Folders in folders, at most: BTFHub's have three.
 const MAX_DEPTH: u32 = 8;
@@ -23,16 +37,45 @@ fn main() {
 }
 
 fn pack_objects(out: &Path) {
+    println!("cargo::rerun-if-changed=build");
     println!("cargo::rerun-if-changed={OBJECTS}");
+    println!("cargo::rerun-if-changed={TOOLS}");
+    let object = |name: &str| {
+        let bytes = fs::read(Path::new(OBJECTS).join(format!("{name}.bpf.o")));
+        slim::slim(&bytes.unwrap_or_else(|e| panic!("the object of {name}: {e}")))
+    };
+    if env::var_os("CARGO_FEATURE_FULL").is_none() {
+        let packed = lz4_flex::block::compress_prepend_size(&object(FIRST));
+        return fs::write(out.join(FIRST), packed).expect("a packed object");
+    }
+    let mut names = Vec::new();
     for entry in fs::read_dir(OBJECTS).expect("the folder of objects") {
         let path = entry.expect("an entry of the folder of objects").path();
-        let Some(name) = path.file_name().filter(|_| path.is_file()) else {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let Some(name) = name.and_then(|name| name.strip_suffix(".bpf.o")) else {
             continue;
         };
-        let bytes = fs::read(&path).expect("an object");
-        let packed = lz4_flex::block::compress_prepend_size(&bytes);
-        fs::write(out.join(name), packed).expect("a packed object");
+        // Others are examples.
+        if Path::new(TOOLS).join(format!("{name}.rs")).exists() {
+            names.push(name.to_owned());
+        }
     }
+    names.sort_by_key(|name| (name != FIRST, name.clone()));
+    let mut all = Vec::new();
+    for name in names {
+        let bytes = object(&name);
+        let place = format!("({}, {})", all.len(), bytes.len());
+        fs::write(out.join(name), place).expect("the place of an object");
+        all.extend(bytes);
+    }
+    let mut options = Lzma2Options::with_preset(9);
+    options.lzma_options.dict_size = u32::try_from(all.len().next_power_of_two()).unwrap();
+    let window = options.lzma_options.dict_size.to_string();
+    let mut writer = Lzma2Writer::new(Vec::new(), options);
+    writer.write_all(&all).expect("room in memory");
+    let packed = writer.finish().expect("room in memory");
+    fs::write(out.join("objects.lzma2"), packed).expect("the packed objects");
+    fs::write(out.join("window"), window).expect("the size of a window");
 }
 
 /// Writes a table of names and files.

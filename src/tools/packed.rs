@@ -1,45 +1,105 @@
-//! Objects as they are kept in the binary: packed by `build.rs`.
-
-use lz4_flex::block::decompress_size_prepended;
+//! Objects as they are kept in the binary: without their lines, and packed, by `build.rs`.
 
 /// The object of a tool, packed.
-pub struct Packed(pub &'static [u8]);
+pub struct Packed(pub Place);
+
+/// Its bytes by themselves.
+#[cfg(not(feature = "full"))]
+pub type Place = &'static [u8];
+
+/// Where it is in what all objects are together, and how long.
+#[cfg(feature = "full")]
+pub type Place = (usize, usize);
 
 /// Takes the object `NAME.bpf.o` of `prebuilt/arm64` into the binary.
+#[cfg(not(feature = "full"))]
 macro_rules! packed {
     ($name:literal) => {
-        $crate::tools::packed::Packed(include_bytes!(concat!(
-            env!("OUT_DIR"),
-            "/",
-            $name,
-            ".bpf.o"
-        )))
+        $crate::tools::packed::Packed(include_bytes!(concat!(env!("OUT_DIR"), "/", $name)))
+    };
+}
+
+/// The same, where it is packed with all others.
+#[cfg(feature = "full")]
+macro_rules! packed {
+    ($name:literal) => {
+        $crate::tools::packed::Packed(include!(concat!(env!("OUT_DIR"), "/", $name)))
     };
 }
 pub(super) use packed;
 
+#[cfg(feature = "full")]
+static ALL: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/objects.lzma2"));
+
+/// Bytes of all objects together, and some more.
+#[cfg(feature = "full")]
+const WINDOW: u32 = include!(concat!(env!("OUT_DIR"), "/window"));
+
 impl Packed {
-    /// The object as it was built. It stays until the program ends.
+    /// The object. It stays until the program ends.
     pub fn unpack(&self) -> &'static [u8] {
         // What the build packed can be unpacked; a test does it with each.
-        decompress_size_prepended(self.0).unwrap_or_default().leak()
+        self.bytes().unwrap_or_default().leak()
+    }
+
+    #[cfg(not(feature = "full"))]
+    fn bytes(&self) -> Option<Vec<u8>> {
+        lz4_flex::block::decompress_size_prepended(self.0).ok()
+    }
+
+    #[cfg(feature = "full")]
+    fn bytes(&self) -> Option<Vec<u8>> {
+        use lzma_rust2::{Lzma2Reader, Read};
+        let (at, len) = self.0;
+        let mut reader = Lzma2Reader::new(ALL, WINDOW, None);
+        // What is before it, and then the object in the place of that.
+        let mut bytes = vec![0; at];
+        reader.read_exact(&mut bytes).ok()?;
+        bytes.resize(len, 0);
+        reader.read_exact(&mut bytes).ok()?;
+        Some(bytes)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use btfly::btf::Types;
+    use btfly::object::Object;
+
     use crate::tools::ALL;
 
+    /// All that a loader sees of an object but for its lines.
+    fn told(object: &Object<'_>) -> String {
+        let btf = object.btf.as_ref().unwrap();
+        let names = btf.ids().map(|id| {
+            let header = btf.header(id).unwrap();
+            (btf.str_at(header.name), header.kind, header.vlen)
+        });
+        let names: Vec<_> = names.collect();
+        let Object {
+            license,
+            code,
+            functions,
+            programs,
+            maps,
+            globals,
+            ..
+        } = object;
+        format!("{license} {code:?} {functions:?} {programs:?} {maps:?} {globals:?} {names:?}")
+    }
+
     #[test]
-    fn every_object_is_what_was_packed() {
+    fn every_object_is_what_was_built_but_for_its_lines() {
         for tool in ALL {
             let path = format!("prebuilt/arm64/{}.bpf.o", tool.name);
-            assert_eq!(
-                tool.object.unpack(),
-                std::fs::read(path).unwrap(),
-                "{}",
-                tool.name
-            );
+            let built = std::fs::read(path).unwrap();
+            let (built, packed) = (Object::parse(&built).unwrap(), tool.object.unpack());
+            let packed = Object::parse(packed).unwrap();
+            assert_eq!(told(&packed), told(&built), "{}", tool.name);
+            let has_lines = |object: &Object<'_>| {
+                (0..object.code.len()).any(|code| object.source_line(code, 0).is_some())
+            };
+            assert!(has_lines(&built) && !has_lines(&packed), "{}", tool.name);
         }
     }
 }

@@ -33,6 +33,11 @@ pub fn own_pid() -> String {
     process::id().to_string()
 }
 
+/// Whether a number is the one that is written so.
+pub fn is_number(value: &Value, text: &str) -> bool {
+    value.as_u64().is_some() && value.as_u64() == text.parse().ok()
+}
+
 /// What a line of JSON says.
 #[track_caller]
 pub fn json(line: &str) -> Value {
@@ -52,7 +57,7 @@ pub fn event_with(watch: &Watch, field: &str, text: &str) -> Value {
 #[track_caller]
 pub fn event_of(watch: &Watch, pid: &str) -> Value {
     let line = watch.line(&format!("event of {pid}"), |line| {
-        json(line)["pid"].to_string() == pid
+        is_number(&json(line)["pid"], pid)
     });
     json(&line)
 }

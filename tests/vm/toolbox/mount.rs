@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{json, tool};
+use super::{is_number, json, tool};
 use crate::board::on_board;
 use crate::left::Snapshot;
 use crate::program::tag;
@@ -20,7 +20,7 @@ fn mounts_are_told_with_what_came_of_them() {
     let unmounts = run(&["umount", &folder]);
     let fails = run(&["mount", "-t", "nothing", &name, "/nowhere"]);
     let event = |pid: &str, call: &str| {
-        let found = |line: &str| json(line)["pid"].to_string() == pid && json(line)["call"] == call;
+        let found = |line: &str| is_number(&json(line)["pid"], pid) && json(line)["call"] == call;
         json(&watch.line(&format!("{call} of {pid}"), found))
     };
     let mounted = event(&mounts, "MOUNT");

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use super::{objects, own_pid, tool};
+use super::{is_number, objects, own_pid, tool};
 use crate::board::on_board;
 use crate::left::Snapshot;
 use crate::run::prctl;
@@ -26,7 +26,7 @@ fn system_calls_are_counted_by_kind_and_by_process() {
         let of_map = all.iter().filter(|entry| entry["map"] == map);
         let found = of_map.clone().find(|entry| match map {
             "calls" => entry["key"] == "prctl",
-            _ => entry["key"]["pid"].to_string() == pid,
+            _ => is_number(&entry["key"]["pid"], &pid),
         });
         let found = found.unwrap_or_else(|| panic!("{options:?}: {all:#?}"));
         assert_eq!(found["value"]["calls"], CALLS, "{options:?}: {all:#?}");

@@ -1,6 +1,6 @@
 //! `btfly tcpconnect`.
 
-use super::{json, own_pid, tool};
+use super::{is_number, json, own_pid, tool};
 use crate::board::on_board;
 use crate::left::Snapshot;
 use crate::tools::connection;
@@ -13,7 +13,7 @@ fn connections_are_told_when_they_are_asked_for() {
     let others = tool("tcpconnect", &["-P", "1"]);
     let port = connection();
     let line = all.line("the connection", |line| {
-        json(line)["dport"].to_string() == port
+        is_number(&json(line)["dport"], &port)
     });
     let event = json(&line);
     assert_eq!(event["pid"].to_string(), own_pid(), "{event}");
