@@ -8,7 +8,7 @@ use crate::tools;
 /// List the tools that are built in.
 #[cfg_attr(
     feature = "full",
-    doc = "For each it is said what it needs, and whether this board has it: its programs are loaded, as root, and not attached."
+    doc = "For each it is said what it needs of the kernel, and whether that is here."
 )]
 #[derive(argh::FromArgs)]
 struct List {}
@@ -20,13 +20,14 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
     }
     let mut text = String::new();
     #[cfg(feature = "full")]
-    let board = Board::new(common.kernel()?);
+    for (tool, needs, here) in Board::new(common.kernel()?, tools::ALL)?.tools() {
+        line_of(&mut text, "", tool.name, tool.about);
+        line_of(&mut text, "", "", &needs);
+        line_of(&mut text, "", "", &here);
+    }
+    #[cfg(not(feature = "full"))]
     for tool in tools::ALL {
         line_of(&mut text, "", tool.name, tool.about);
-        #[cfg(feature = "full")]
-        for said in board.says(tool)? {
-            line_of(&mut text, "", "", &said);
-        }
     }
     output::print(&text)
 }

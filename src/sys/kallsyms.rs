@@ -29,6 +29,35 @@ pub fn find(function: &str) -> io::Result<Lookup> {
     Ok(found)
 }
 
+/// How many symbols there are of each of these names, which are sorted; 2 for more than one. This reads some
+/// megabytes.
+///
+/// # Errors
+/// The kernel's, where procfs is not there.
+#[cfg(feature = "full")]
+pub fn count(names: &[String]) -> io::Result<Vec<u8>> {
+    let mut counts = vec![0u8; names.len()];
+    if names.is_empty() {
+        return Ok(counts);
+    }
+    let symbols = file::open("/proc/kallsyms")?;
+    file::for_each_line(&symbols, &mut |line| {
+        count_in(line, names, &mut counts);
+        true
+    })?;
+    Ok(counts)
+}
+
+#[cfg(feature = "full")]
+fn count_in(line: &[u8], names: &[String], counts: &mut [u8]) {
+    let index = name_of(line).map(|name| names.binary_search_by(|n| n.as_bytes().cmp(name)));
+    if let Some(Ok(index)) = index
+        && let Some(count) = counts.get_mut(index)
+    {
+        *count = (*count + 1).min(2);
+    }
+}
+
 fn look(line: &[u8], function: &str, found: &mut Lookup) {
     let Some(name) = name_of(line) else {
         return;
@@ -66,6 +95,17 @@ fn name_of(line: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "full")]
+    #[test]
+    fn names_are_counted_in_one_pass() {
+        let names = ["a".to_owned(), "b".into(), "c".into()];
+        let mut counts = [0; 3];
+        for line in ["00 T b", "00 t c\t[m]", "00 t c", "00 t c", "00 t cc", "x"] {
+            count_in(line.as_bytes(), &names, &mut counts);
+        }
+        assert_eq!(counts, [0, 1, 2]);
+    }
 
     #[test]
     fn a_name_is_found_whole_and_its_clones_are_told() {

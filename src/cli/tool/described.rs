@@ -37,7 +37,7 @@ pub fn run(tool: &Tool, data: &Data, args: &[&str], common: &Common) -> Result<(
         loading::set_global(&mut object, "", option, name, value).map_err(of_tool)?;
     }
     let own = given.programs;
-    let there = places::Places::default();
+    let there = places::Places::of([&object]);
     let also = |program: &Program<'_>| match own.iter().find(|(name, _)| *name == program.name) {
         Some((_, asked)) => *asked,
         None => there.has(&program.hook),

@@ -3,17 +3,31 @@
 
 use std::cell::OnceCell;
 
-use btfly::object::Hook;
+use btfly::object::{Hook, Object};
 use btfly::sys::kallsyms;
 use btfly::sys::tracefs::{Space, Tracefs};
 
 /// The places of this kernel, looked for when they are asked for.
 #[derive(Default)]
-pub struct Places(OnceCell<Option<Tracefs>>);
+pub struct Places {
+    tracefs: OnceCell<Option<Tracefs>>,
+    /// The functions that are going to be asked for, sorted, and how many of each there are.
+    functions: Vec<String>,
+    counts: OnceCell<Vec<u8>>,
+}
 
 impl Places {
-    fn tracefs(&self) -> Option<&Tracefs> {
-        self.0.get_or_init(Tracefs::find).as_ref()
+    /// Those of the programs of these objects.
+    pub fn of<'o, 'a: 'o>(objects: impl IntoIterator<Item = &'o Object<'a>>) -> Places {
+        let programs = objects.into_iter().flat_map(|object| &object.programs);
+        let functions = programs.filter_map(|program| function(&program.hook));
+        let mut functions: Vec<String> = functions.map(Into::into).collect();
+        functions.sort();
+        functions.dedup();
+        Places {
+            functions,
+            ..Places::default()
+        }
     }
 
     /// Whether it can be told at all which tracepoints there are.
@@ -30,11 +44,32 @@ impl Places {
             Hook::RawTracepoint { name } => self
                 .tracefs()
                 .is_some_and(|tracefs| tracefs.find_format(name).is_some()),
-            Hook::Kprobe { function, .. } | Hook::Kretprobe { function } => {
-                let probes = self.tracefs().is_some_and(|t| t.has_events(Space::Kernel));
-                probes && kallsyms::find(function).is_ok_and(|found| found.exact == 1)
-            }
-            _ => false,
+            hook => function(hook).is_some_and(|function| self.has_function(function)),
         }
+    }
+
+    /// Whether there is one function of this name, and it can be probed.
+    fn has_function(&self, name: &str) -> bool {
+        let probes = self
+            .tracefs()
+            .is_some_and(|tracefs| tracefs.has_events(Space::Kernel));
+        // One pass over all symbols for all functions.
+        let counts = || kallsyms::count(&self.functions).unwrap_or_default();
+        let counts = self.counts.get_or_init(counts);
+        let index = self.functions.binary_search_by(|other| (**other).cmp(name));
+        probes && index.is_ok_and(|index| counts.get(index) == Some(&1))
+    }
+
+    fn tracefs(&self) -> Option<&Tracefs> {
+        self.tracefs.get_or_init(Tracefs::find).as_ref()
+    }
+}
+
+fn function<'a>(hook: &Hook<'a>) -> Option<&'a str> {
+    match hook {
+        Hook::Kprobe { function, .. } | Hook::Kretprobe { function } if !function.is_empty() => {
+            Some(function)
+        }
+        _ => None,
     }
 }

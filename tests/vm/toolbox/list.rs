@@ -13,8 +13,8 @@ fn run(args: &[&str]) -> Done {
 }
 
 #[test]
-fn the_list_says_what_a_tool_needs_and_that_this_board_has_it() {
-    on_board!();
+fn the_list_says_what_a_tool_needs_and_whether_this_board_has_it() {
+    on_board!(board);
     let before = Snapshot::take();
     let done = run(&["list"]);
     assert_eq!(done.code, Some(0), "{done:#?}");
@@ -33,6 +33,17 @@ fn the_list_says_what_a_tool_needs_and_that_this_board_has_it() {
         let lines = &done.stdout[at(tool)..][..3];
         assert_eq!(lines[1].trim(), format!("needs: {needs}"), "{lines:#?}");
         assert_eq!(lines[2].trim(), "here", "{lines:#?}");
+    }
+    for line in done.stdout.iter().filter(|line| line.contains("not here")) {
+        let reason = match (board.has_btf(), board.has_kprobes()) {
+            (true, _) => panic!("{line}: {done:#?}"),
+            (false, true) => "without BTF",
+            (false, false) => "there is no",
+        };
+        assert!(
+            line.contains(reason) || line.contains("there is no"),
+            "{line}"
+        );
     }
     before.is_restored();
 }
