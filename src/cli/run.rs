@@ -142,7 +142,7 @@ impl<'p> Asked<'p> {
         #[cfg(feature = "full")]
         let sum_up_every = self.shows.interval_beside(run.count_only)?;
         #[cfg(feature = "full")]
-        let mut shows = super::show::Shows::new(&object, &self.shows, self.output.format)?;
+        let mut shows = super::show::Shows::new(&object, &self.shows, &self.output)?;
         #[cfg(feature = "full")]
         let mut events = match &run.types {
             None => Events::new(&object, &run.event)?,

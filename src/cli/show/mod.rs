@@ -14,12 +14,14 @@ use std::time::Duration;
 
 use btfly::load::Loaded;
 use btfly::object::Object;
+use btfly::sys::kernel::{Clock, now_ns};
 use btfly::sys::{Features, stdio};
 
 use btfly::value::WallClock;
 
 use super::Failure;
 use super::format::Format;
+use super::output_options::OutputOptions;
 use super::ticker::{Moment, Ticker};
 use histogram::Histogram;
 use source::Source;
@@ -43,6 +45,8 @@ pub struct Shows {
     /// Whether something was shown before.
     begun: bool,
     json: bool,
+    /// Whether the time stands above what is shown.
+    timestamp: bool,
     clock: WallClock,
 }
 
@@ -56,11 +60,12 @@ impl Shows {
     pub fn new(
         object: &Object<'_>,
         options: &ShowOptions<'_>,
-        format: Format,
+        output: &OutputOptions,
     ) -> Result<Option<Shows>, Failure> {
         if options.is_empty() {
             return Ok(None);
         }
+        let format = output.format;
         if format == Format::Csv || (options.folded && format == Format::Json) {
             let what = "maps are shown as tables or by --json, and stacks by --folded";
             return Err(Failure::usage(what).with_hint("leave --csv away, or --show and --hist"));
@@ -85,6 +90,7 @@ impl Shows {
             screen: options.top.is_some() && !json && stdio::is_terminal(stdio::output()),
             begun: false,
             json,
+            timestamp: output.timestamp && !json && !options.folded,
             clock: WallClock::default(),
         }))
     }
@@ -111,6 +117,7 @@ impl Ticker for Shows {
             out.extend_from_slice(CLEAR_SCREEN);
         }
         let several = self.items.len() > 1;
+        let mut stamp = self.timestamp;
         for (source, how) in &mut self.items {
             let mut rows = source.rows(loaded, features)?;
             if let How::Table(table) = how {
@@ -124,6 +131,10 @@ impl Ticker for Shows {
                 continue;
             }
             if std::mem::replace(&mut self.begun, true) && !self.screen {
+                out.push(b'\n');
+            }
+            if std::mem::take(&mut stamp) {
+                self.clock.push(now_ns(Clock::Realtime), out);
                 out.push(b'\n');
             }
             if several {
