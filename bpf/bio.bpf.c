@@ -5,17 +5,15 @@
  * A request is known by its device and its place there, which its tracepoints tell. Where it begins on the
  * way, a partition stands in the place of its disk, so that its process is known by the place alone.
  */
-#include "common.h"
+#include "tool.h"
 #include "records.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Only requests that took as long. */
 const volatile __u64 min_ns = 0;
-/* Only of this device, as the kernel has its number (major << 20 | minor); 0: of all. */
-const volatile __u32 target_dev = 0;
-
-typedef __u32 dev_t;
+/* Only of this device; 0: of all. */
+const volatile dev_t target_dev = 0;
 
 /* How each of the tracepoints' records begins, on every kernel. */
 struct request_record {
@@ -41,7 +39,7 @@ struct event {
 	char rwbs[8];	/* what it does: R, W, D (discard), F (flush) and so on */
 	__u64 sector;
 	__u32 bytes;
-	__s32 error;
+	errno_t error;
 	__u64 queue_ns;	/* before it was given to the device; 0 where that is not known */
 	__u64 took_ns;
 };
@@ -53,20 +51,10 @@ struct asker {
 };
 
 /* By place. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1024);
-	__type(key, __u64);
-	__type(value, struct asker);
-} askers SEC(".maps");
+LRU_HASH(askers, 1024, __u64, struct asker);
 
 /* Requests that a device has; took_ns is since when. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1024);
-	__type(key, struct place);
-	__type(value, struct event);
-} issued SEC(".maps");
+LRU_HASH(issued, 1024, struct place, struct event);
 
 EVENTS(events);
 

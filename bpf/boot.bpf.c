@@ -3,7 +3,7 @@
  * What happens while a system starts: programs, modules and mounts, by the clock that began with the kernel, and how
  * long each took. A program is told of twice: when it begins, and when it ends.
  */
-#include "common.h"
+#include "tool.h"
 #include "kernel.h"
 #include "records.h"
 
@@ -21,7 +21,7 @@ struct event {
 	__u32 pid;
 	char comm[COMM_LEN];
 	__u64 took_ns;	/* of EXIT since the last EXEC; of EXEC 0 */
-	__s32 ret;	/* of the system call */
+	errno_t ret;	/* of the system call */
 	char name[NAME_LEN];	/* the program, the module, or where something is mounted */
 	char fstype[TYPE_LEN];
 	__u32 args_size;
@@ -35,12 +35,7 @@ struct step {
 };
 
 /* What goes on: by process a program, by the negative number of a thread a system call. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 512);
-	__type(key, __s32);
-	__type(value, struct step);
-} going_on SEC(".maps");
+LRU_HASH(going_on, 512, __s32, struct step);
 
 EVENTS(events);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Capabilities that the kernel looks for: whose, which, and whether they were there. */
-#include "common.h"
+#include "tool.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -31,9 +31,10 @@ struct event {
 	__u32 tid;
 	char comm[COMM_LEN];
 	enum capability cap;
+	errno_t ret;	/* 0: it has it */
 	__u8 audit;
 	__u8 insetid;
-	__s16 ret;	/* 0: it has it */
+	__u16 :16;
 };
 
 struct check {
@@ -42,24 +43,14 @@ struct check {
 };
 
 /* Checks in progress, by thread. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1024);
-	__type(key, __u32);
-	__type(value, struct check);
-} checks SEC(".maps");
+LRU_HASH(checks, 1024, __u32, struct check);
 
 struct known {
 	__u32 pid;
 	enum capability cap;
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
-	__type(key, struct known);
-	__type(value, __u8);
-} seen SEC(".maps");
+LRU_HASH(seen, 4096, struct known, __u8);
 
 EVENTS(events);
 

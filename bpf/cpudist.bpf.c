@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* How long threads are on a CPU at a time, or off it: a distribution, of all or for each process or thread. */
-#include "common.h"
+#include "tool.h"
 #include "records.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -15,33 +15,17 @@ const volatile __u8 by = 0;
 const volatile __u32 unit_ns = 1000;
 
 #define BY_PROCESS 1
-#define SLOTS 32
 
+/* All zero where all are counted together. */
 struct task {
 	__u32 pid;
 	char comm[COMM_LEN];
 };
 
-struct times {
-	__u32 slots[SLOTS];
-};
-
-struct times times;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1024);
-	__type(key, struct task);
-	__type(value, struct times);
-} times_by_task SEC(".maps");
+HASH(times, 1024, struct task, struct hist);
 
 /* When this CPU went from one thread to another. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u64);
-} on_since SEC(".maps");
+SCRATCH(on_since, __u64);
 
 struct rest {
 	__u64 since;
@@ -49,30 +33,23 @@ struct rest {
 };
 
 /* When threads went off their CPUs. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
-	__type(key, __u32);
-	__type(value, struct rest);
-} off_since SEC(".maps");
+LRU_HASH(off_since, 4096, __u32, struct rest);
 
-const struct times none = {};
+const struct hist no_hist = {};
 
 static __always_inline void count(__u64 ns, __u32 pid, __u32 tid, const char *comm)
 {
-	struct times *to = &times;
+	struct task task = {};
+	struct hist *hist;
 
 	if (by) {
-		struct task task = {};
-
 		task.pid = by == BY_PROCESS ? pid : tid;
 		bpf_probe_read_kernel(task.comm, sizeof(task.comm), comm);
-		bpf_map_update_elem(&times_by_task, &task, &none, BPF_NOEXIST);
-		to = bpf_map_lookup_elem(&times_by_task, &task);
-		if (!to)
-			return;
 	}
-	count_in(to->slots, SLOTS, ns / unit_ns);
+	bpf_map_update_elem(&times, &task, &no_hist, BPF_NOEXIST);
+	hist = bpf_map_lookup_elem(&times, &task);
+	if (hist)
+		count_in(hist->slots, SLOTS, ns / unit_ns);
 }
 
 /* The current task is still the one that leaves. */

@@ -5,7 +5,7 @@
  * An open that makes a file says so in the file's mode. In this way every file system is seen, but not what mknod
  * and network file systems make by themselves.
  */
-#include "common.h"
+#include "tool.h"
 #include "file.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -29,12 +29,7 @@ struct event {
 };
 
 /* By directory entry, when a file was made. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
-	__type(key, const struct dentry *);
-	__type(value, __u64);
-} births SEC(".maps");
+LRU_HASH(births, 4096, const struct dentry *, __u64);
 
 struct removal {
 	const struct dentry *dentry;
@@ -42,12 +37,7 @@ struct removal {
 };
 
 /* By thread. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 256);
-	__type(key, __u32);
-	__type(value, struct removal);
-} removals SEC(".maps");
+LRU_HASH(removals, 256, __u32, struct removal);
 
 EVENTS(events);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Which files are read and written most, and by whom. */
-#include "common.h"
+#include "tool.h"
 #include "file.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -26,19 +26,9 @@ struct used {
 };
 
 /* Calls in progress, by thread. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1024);
-	__type(key, __u32);
-	__type(value, const struct file *);
-} calls SEC(".maps");
+LRU_HASH(calls, 1024, __u32, const struct file *);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 2048);
-	__type(key, struct use);
-	__type(value, struct used);
-} files SEC(".maps");
+HASH(files, 2048, struct use, struct used);
 
 static __noinline int enter(const struct file *file)
 {

@@ -4,7 +4,7 @@
  *
  * Which functions are probed is for user space to say; those of ext4 stand for them here.
  */
-#include "common.h"
+#include "tool.h"
 #include "file.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -38,12 +38,7 @@ struct call {
 };
 
 /* Calls in progress, by thread. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1024);
-	__type(key, __u32);
-	__type(value, struct call);
-} calls SEC(".maps");
+LRU_HASH(calls, 1024, __u32, struct call);
 
 EVENTS(events);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* How long a function of the kernel takes: a distribution. Which one is for user space to say. */
-#include "common.h"
+#include "tool.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -9,23 +9,22 @@ const volatile __u32 target_pid = 0;
 /* Nanoseconds in a unit. */
 const volatile __u32 unit_ns = 1;
 
-#define SLOTS 40
+#define LATENCY_SLOTS 40 /* up to nine minutes of nanoseconds */
 
 struct latency {
-	__u64 count;
+	__u32 slots[LATENCY_SLOTS];
+};
+
+struct sum {
+	__u64 calls;
 	__u64 total_ns;
-	__u32 slots[SLOTS];
 };
 
 struct latency latency;
+struct sum sum;
 
 /* Calls in progress, by thread. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
-	__type(key, __u32);
-	__type(value, __u64);
-} calls SEC(".maps");
+LRU_HASH(calls, 4096, __u32, __u64);
 
 SEC("kprobe/vfs_read")
 int begin(void *ctx)
@@ -48,8 +47,8 @@ int end(void *ctx)
 		return 0;
 	ns = bpf_ktime_get_ns() - *since;
 	bpf_map_delete_elem(&calls, &tid);
-	__sync_fetch_and_add(&latency.count, 1);
-	__sync_fetch_and_add(&latency.total_ns, ns);
-	count_in(latency.slots, SLOTS, ns / unit_ns);
+	__sync_fetch_and_add(&sum.calls, 1);
+	__sync_fetch_and_add(&sum.total_ns, ns);
+	count_in(latency.slots, LATENCY_SLOTS, ns / unit_ns);
 	return 0;
 }

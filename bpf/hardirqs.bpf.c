@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Hardware interrupts: how many, and the time in their handlers, by the name of the handler. */
-#include "common.h"
+#include "tool.h"
 #include "records.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -11,7 +11,6 @@ const volatile __u8 distribution = 0;
 const volatile __u32 unit_ns = 1000;
 
 #define NAME_LEN 32
-#define SLOTS 24
 
 struct irq {
 	char name[NAME_LEN];
@@ -23,39 +22,20 @@ struct spent {
 	__u64 max_ns;
 };
 
-struct times {
-	__u32 slots[SLOTS];
-};
-
 struct running {
 	__u64 since;
 	struct irq irq;
 };
 
 /* The handler that runs on this CPU: no other can begin before it ends. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct running);
-} running SEC(".maps");
+SCRATCH(running, struct running);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 256);
-	__type(key, struct irq);
-	__type(value, struct spent);
-} irqs SEC(".maps");
+HASH(irqs, 256, struct irq, struct spent);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 256);
-	__type(key, struct irq);
-	__type(value, struct times);
-} irq_times SEC(".maps");
+HASH(irq_times, 256, struct irq, struct hist);
 
 const struct spent nothing = {};
-const struct times none = {};
+const struct hist no_hist = {};
 
 SEC("tp/irq/irq_handler_entry")
 int begin(struct trace_event_raw_irq_handler_entry *ctx)
@@ -78,7 +58,7 @@ int end(void *ctx)
 	__u32 zero = 0;
 	struct running *run = bpf_map_lookup_elem(&running, &zero);
 	struct spent *spent;
-	struct times *times;
+	struct hist *hist;
 	__u64 ns;
 
 	if (!run || !run->since)
@@ -86,10 +66,10 @@ int end(void *ctx)
 	ns = bpf_ktime_get_ns() - run->since;
 	run->since = 0;
 	if (distribution) {
-		bpf_map_update_elem(&irq_times, &run->irq, &none, BPF_NOEXIST);
-		times = bpf_map_lookup_elem(&irq_times, &run->irq);
-		if (times)
-			count_in(times->slots, SLOTS, ns / unit_ns);
+		bpf_map_update_elem(&irq_times, &run->irq, &no_hist, BPF_NOEXIST);
+		hist = bpf_map_lookup_elem(&irq_times, &run->irq);
+		if (hist)
+			count_in(hist->slots, SLOTS, ns / unit_ns);
 		return 0;
 	}
 	bpf_map_update_elem(&irqs, &run->irq, &nothing, BPF_NOEXIST);

@@ -4,7 +4,7 @@
  *
  * Only what is taken while this runs is known.
  */
-#include "common.h"
+#include "tool.h"
 #include "records.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -30,23 +30,14 @@ struct held {
 };
 
 /* By address. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
-	__type(key, __u64);
-	__type(value, struct piece);
-} pieces SEC(".maps");
+HASH(pieces, 16384, __u64, struct piece);
 
+/* A negative number stands for no stack: it could not be kept, or there was no room to follow its piece. */
 struct by_stack {
 	__s32 stack_id;
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1024);
-	__type(key, struct by_stack);
-	__type(value, struct held);
-} held SEC(".maps");
+HASH(held, 1024, struct by_stack, struct held);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
@@ -55,33 +46,7 @@ struct {
 	__uint(value_size, DEPTH * sizeof(__u64));
 } stacks SEC(".maps");
 
-/* Pieces that there was no room for. */
-__u64 missed;
-
 const struct held nothing = {};
-
-static __noinline int take(void *ctx, __u64 address, __u64 bytes)
-{
-	struct piece piece = {};
-	struct by_stack stack;
-	struct held *to;
-
-	if (!address || bytes < min_size || bytes > max_size ||
-	    (sample_every > 1 && bpf_get_prandom_u32() % sample_every))
-		return 0;
-	stack.stack_id = bpf_get_stackid(ctx, &stacks, SKIP);
-	piece.bytes = bytes;
-	piece.stack_id = stack.stack_id;
-	bpf_map_update_elem(&held, &stack, &nothing, BPF_NOEXIST);
-	to = bpf_map_lookup_elem(&held, &stack);
-	if (!to || bpf_map_update_elem(&pieces, &address, &piece, BPF_ANY)) {
-		__sync_fetch_and_add(&missed, 1);
-		return 0;
-	}
-	__sync_fetch_and_add(&to->bytes, bytes);
-	__sync_fetch_and_add(&to->pieces, 1);
-	return 0;
-}
 
 static __noinline int give(__u64 address)
 {
@@ -98,6 +63,31 @@ static __noinline int give(__u64 address)
 		__sync_fetch_and_add(&from->pieces, -1);
 	}
 	bpf_map_delete_elem(&pieces, &address);
+	return 0;
+}
+
+static __noinline int take(void *ctx, __u64 address, __u64 bytes)
+{
+	struct by_stack stack, unknown = { -1 };
+	struct piece piece = {};
+	struct held *to;
+
+	if (!address || bytes < min_size || bytes > max_size ||
+	    (sample_every > 1 && bpf_get_prandom_u32() % sample_every))
+		return 0;
+	/* Kernels give some pieces back by the dozen, without a tracepoint. */
+	give(address);
+	stack.stack_id = bpf_get_stackid(ctx, &stacks, SKIP);
+	piece.bytes = bytes;
+	piece.stack_id = stack.stack_id;
+	if (bpf_map_update_elem(&pieces, &address, &piece, BPF_ANY))
+		stack = unknown;
+	bpf_map_update_elem(&held, &stack, &nothing, BPF_NOEXIST);
+	to = bpf_map_lookup_elem(&held, &stack);
+	if (!to)
+		return 0;
+	__sync_fetch_and_add(&to->bytes, bytes);
+	__sync_fetch_and_add(&to->pieces, 1);
 	return 0;
 }
 

@@ -5,7 +5,7 @@
  * The tracepoint of the killing tells no name before 6.8. The signal that comes just before it does, on
  * every kernel. How much memory there was in all is in a struct of the kernel.
  */
-#include "common.h"
+#include "tool.h"
 #include "records.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -27,12 +27,7 @@ struct event {
 };
 
 /* By thread, what was seen of the killing so far. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 64);
-	__type(key, __u32);
-	__type(value, struct event);
-} killing SEC(".maps");
+LRU_HASH(killing, 64, __u32, struct event);
 
 EVENTS(events);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Threads that waited long for a CPU after they could run: which, how long, and who ran in their place. */
-#include "common.h"
+#include "tool.h"
 #include "records.h"
 #include "sched.h"
 
@@ -20,12 +20,7 @@ struct event {
 };
 
 /* Threads that could run, since when. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
-	__type(key, __u32);
-	__type(value, __u64);
-} waiting SEC(".maps");
+LRU_HASH(waiting, 4096, __u32, __u64);
 
 EVENTS(events);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Software interrupts: how many, and the time in them, by kind. */
-#include "common.h"
+#include "tool.h"
 #include "records.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -10,7 +10,6 @@ const volatile __u8 distribution = 0;
 /* Nanoseconds in a unit of distributions. */
 const volatile __u32 unit_ns = 1000;
 
-#define SLOTS 24
 
 /* linux/interrupt.h. */
 enum softirq { HI, TIMER, NET_TX, NET_RX, BLOCK, IRQ_POLL, TASKLET, SCHED, HRTIMER, RCU, SOFTIRQS };
@@ -21,34 +20,15 @@ struct spent {
 	__u64 max_ns;
 };
 
-struct times {
-	__u32 slots[SLOTS];
-};
-
 /* Since when this CPU is in one. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u64);
-} running SEC(".maps");
+SCRATCH(running, __u64);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, SOFTIRQS);
-	__type(key, enum softirq);
-	__type(value, struct spent);
-} softirqs SEC(".maps");
+HASH(softirqs, SOFTIRQS, enum softirq, struct spent);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, SOFTIRQS);
-	__type(key, enum softirq);
-	__type(value, struct times);
-} softirq_times SEC(".maps");
+HASH(softirq_times, SOFTIRQS, enum softirq, struct hist);
 
 const struct spent nothing = {};
-const struct times none = {};
+const struct hist no_hist = {};
 
 SEC("tp/irq/softirq_entry")
 int begin(void *ctx)
@@ -68,17 +48,17 @@ int end(struct trace_event_raw_softirq *ctx)
 	__u64 *since = bpf_map_lookup_elem(&running, &zero), ns;
 	enum softirq softirq = ctx->vec;
 	struct spent *spent;
-	struct times *times;
+	struct hist *hist;
 
 	if (!since || !*since)
 		return 0;
 	ns = bpf_ktime_get_ns() - *since;
 	*since = 0;
 	if (distribution) {
-		bpf_map_update_elem(&softirq_times, &softirq, &none, BPF_NOEXIST);
-		times = bpf_map_lookup_elem(&softirq_times, &softirq);
-		if (times)
-			count_in(times->slots, SLOTS, ns / unit_ns);
+		bpf_map_update_elem(&softirq_times, &softirq, &no_hist, BPF_NOEXIST);
+		hist = bpf_map_lookup_elem(&softirq_times, &softirq);
+		if (hist)
+			count_in(hist->slots, SLOTS, ns / unit_ns);
 		return 0;
 	}
 	bpf_map_update_elem(&softirqs, &softirq, &nothing, BPF_NOEXIST);

@@ -5,7 +5,7 @@
  * The tracepoint of a change of state knows no process where a packet caused it. Who connects and who
  * closes is known.
  */
-#include "common.h"
+#include "tool.h"
 #include "records.h"
 #include "tcp.h"
 
@@ -43,12 +43,7 @@ struct life {
 };
 
 /* By socket. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
-	__type(key, const void *);
-	__type(value, struct life);
-} lives SEC(".maps");
+LRU_HASH(lives, 4096, const void *, struct life);
 
 EVENTS(events);
 

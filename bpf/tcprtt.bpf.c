@@ -3,7 +3,7 @@
  * How long TCP's packets are on their way and back, as the kernel has it smoothed: a distribution, of all
  * connections or for each address. Its tracepoint comes with each packet of a connection that stands.
  */
-#include "common.h"
+#include "tool.h"
 #include "records.h"
 #include "tcp.h"
 
@@ -18,28 +18,15 @@ const volatile __u8 by = 0;
 const volatile __u32 unit_us = 1;
 
 #define BY_LOCAL 1
-#define SLOTS 27
 
+/* All zero where all are counted together. */
 struct address {
 	__u8 addr[16];
 };
 
-struct times {
-	__u64 count;
-	__u64 total_us;
-	__u32 slots[SLOTS];
-};
+HASH(rtt, 256, struct address, struct hist);
 
-struct times rtt;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 256);
-	__type(key, struct address);
-	__type(value, struct times);
-} rtt_by_address SEC(".maps");
-
-const struct times none = {};
+const struct hist no_hist = {};
 
 /* An IPv4 address as IPv6 has it, out of a struct sockaddr. */
 static __always_inline void read_address(struct address *to, const __u8 *sockaddr)
@@ -58,22 +45,17 @@ static __always_inline void read_address(struct address *to, const __u8 *sockadd
 SEC("tp/tcp/tcp_probe")
 int received(struct trace_event_raw_tcp_probe *ctx)
 {
+	struct address address = {};
 	__u32 us = ctx->srtt;
-	struct times *times = &rtt;
+	struct hist *hist;
 
 	if ((target_sport && ctx->sport != target_sport) || (target_dport && ctx->dport != target_dport))
 		return 0;
-	if (by) {
-		struct address address = {};
-
+	if (by)
 		read_address(&address, by == BY_LOCAL ? ctx->saddr : ctx->daddr);
-		bpf_map_update_elem(&rtt_by_address, &address, &none, BPF_NOEXIST);
-		times = bpf_map_lookup_elem(&rtt_by_address, &address);
-		if (!times)
-			return 0;
-	}
-	__sync_fetch_and_add(&times->count, 1);
-	__sync_fetch_and_add(&times->total_us, us);
-	count_in(times->slots, SLOTS, us / unit_us);
+	bpf_map_update_elem(&rtt, &address, &no_hist, BPF_NOEXIST);
+	hist = bpf_map_lookup_elem(&rtt, &address);
+	if (hist)
+		count_in(hist->slots, SLOTS, us / unit_us);
 	return 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* How TCP connections go from state to state, and how long they were in each. */
-#include "common.h"
+#include "tool.h"
 #include "records.h"
 #include "tcp.h"
 
@@ -26,12 +26,7 @@ struct event {
 };
 
 /* Since when each socket is in its state. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
-	__type(key, const void *);
-	__type(value, __u64);
-} since SEC(".maps");
+LRU_HASH(since, 4096, const void *, __u64);
 
 EVENTS(events);
 

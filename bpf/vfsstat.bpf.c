@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* How often the kernel's file system calls are made, whatever the file system. */
-#include "common.h"
+#include "tool.h"
 #include "file.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -16,8 +16,6 @@
 /* In a file's f_mode, where it was made by being opened: linux/fs.h. */
 #define FMODE_CREATED 0x100000
 
-typedef __u32 dev_t;
-
 struct qstr {
 	const unsigned char *name;
 } FILE_CORE;
