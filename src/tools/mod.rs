@@ -1,16 +1,40 @@
 //! The tools that are built in: for each its object, its options, and how its output looks.
 
 #[cfg(feature = "full")]
+mod bio;
+#[cfg(feature = "full")]
 mod biolatency;
+#[cfg(feature = "full")]
+mod boot;
+#[cfg(feature = "full")]
+mod cachestat;
+#[cfg(feature = "full")]
+mod capable;
+#[cfg(feature = "full")]
+mod cpudist;
 #[cfg(feature = "full")]
 mod data;
 mod exec;
 #[cfg(feature = "full")]
 mod exit;
 #[cfg(feature = "full")]
+mod filelife;
+#[cfg(feature = "full")]
+mod filetop;
+#[cfg(feature = "full")]
+mod fsslower;
+#[cfg(feature = "full")]
+mod funclatency;
+#[cfg(feature = "full")]
+mod hardirqs;
+#[cfg(feature = "full")]
+mod memleak;
+#[cfg(feature = "full")]
 mod mount;
 #[cfg(feature = "full")]
 mod offcpu;
+#[cfg(feature = "full")]
+mod oomkill;
 #[cfg(feature = "full")]
 mod open;
 mod packed;
@@ -19,11 +43,23 @@ mod profile;
 #[cfg(feature = "full")]
 mod runqlat;
 #[cfg(feature = "full")]
+mod runqslower;
+#[cfg(feature = "full")]
 mod signal;
+#[cfg(feature = "full")]
+mod softirqs;
 #[cfg(feature = "full")]
 mod syscount;
 #[cfg(feature = "full")]
 mod tcpconnect;
+#[cfg(feature = "full")]
+mod tcplife;
+#[cfg(feature = "full")]
+mod tcprtt;
+#[cfg(feature = "full")]
+mod tcpstates;
+#[cfg(feature = "full")]
+mod vfsstat;
 
 use argh::EarlyExit;
 use btfly::object::{Object, ObjectError};
@@ -198,6 +234,42 @@ pub const ALL: &[Tool] = &[
     offcpu::TOOL,
     #[cfg(feature = "full")]
     profile::TOOL,
+    #[cfg(feature = "full")]
+    oomkill::TOOL,
+    #[cfg(feature = "full")]
+    capable::TOOL,
+    #[cfg(feature = "full")]
+    tcplife::TOOL,
+    #[cfg(feature = "full")]
+    tcpstates::TOOL,
+    #[cfg(feature = "full")]
+    tcprtt::TOOL,
+    #[cfg(feature = "full")]
+    bio::TOOL,
+    #[cfg(feature = "full")]
+    runqslower::TOOL,
+    #[cfg(feature = "full")]
+    cpudist::TOOL,
+    #[cfg(feature = "full")]
+    hardirqs::TOOL,
+    #[cfg(feature = "full")]
+    softirqs::TOOL,
+    #[cfg(feature = "full")]
+    cachestat::TOOL,
+    #[cfg(feature = "full")]
+    vfsstat::TOOL,
+    #[cfg(feature = "full")]
+    filetop::TOOL,
+    #[cfg(feature = "full")]
+    filelife::TOOL,
+    #[cfg(feature = "full")]
+    fsslower::TOOL,
+    #[cfg(feature = "full")]
+    funclatency::TOOL,
+    #[cfg(feature = "full")]
+    memleak::TOOL,
+    #[cfg(feature = "full")]
+    boot::TOOL,
 ];
 
 /// The tool with this name or alias.

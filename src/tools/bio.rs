@@ -1,0 +1,30 @@
+//! `btfly bio`: requests to block devices.
+
+use super::packed::packed;
+use super::{Data, Tool, Work, opt};
+
+pub const TOOL: Tool = Tool {
+    name: "bio",
+    alias: "biosnoop",
+    about: "requests to block devices: of whom, what, where, and how long they waited and took",
+    object: packed!("bio"),
+    work: Work::Data(Data {
+        options: &[
+            opt(
+                "d",
+                "disk",
+                "MAJOR:MINOR",
+                "only of this disk",
+                "$target_dev=%",
+            ),
+            opt(
+                "m",
+                "min",
+                "MS",
+                "only what took at least so many milliseconds",
+                "$min_ns=%ms",
+            ),
+        ],
+        ..Data::NONE
+    }),
+};

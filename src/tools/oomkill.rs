@@ -1,0 +1,12 @@
+//! `btfly oomkill`: processes that the kernel kills because memory ran out.
+
+use super::packed::packed;
+use super::{Data, Tool, Work};
+
+pub const TOOL: Tool = Tool {
+    name: "oomkill",
+    alias: "oomkill",
+    about: "processes that are killed because memory ran out: who asked, and who had to go",
+    object: packed!("oomkill"),
+    work: Work::Data(Data::NONE),
+};
