@@ -1,17 +1,28 @@
 //! The tools that are built in, each over a workload of which the outcome is known: what they say as JSON is
 //! just that.
 
+mod bio;
 mod biolatency;
+mod boot;
+mod capable;
+mod cpu;
 mod exit;
+mod files;
+mod funclatency;
+mod irqs;
 mod list;
+mod memleak;
 mod mount;
 mod offcpu;
+mod oomkill;
 mod open;
 mod profile;
 mod runqlat;
 mod signal;
 mod syscount;
+mod tcp;
 mod tcpconnect;
+mod without;
 
 use std::process;
 
