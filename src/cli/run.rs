@@ -115,6 +115,19 @@ impl<'p> Asked<'p> {
         self.run.objects
     }
 
+    /// Whether an object has all that is named.
+    #[cfg(all(test, feature = "full"))]
+    pub fn fits<'o>(&self, object: &mut Object<'o>) -> Result<(), Failure>
+    where
+        'p: 'o,
+    {
+        self.hooks.apply(object)?;
+        loading::set_globals(object, &self.run.set)?;
+        loading::check_programs(object, &self.run.prog)?;
+        super::show::Shows::new(object, &self.shows, &self.output)?;
+        Events::new(object, &self.run.event).map(drop)
+    }
+
     /// Does it with an object of this name and these bytes. `also`: programs to load beside those that are
     /// chosen.
     pub fn work<'o>(

@@ -164,6 +164,11 @@ impl Watch {
             .unwrap_or_else(|lines| panic!("nothing is attached: {lines:#?}"));
     }
 
+    /// Whether it has said this on standard error.
+    pub fn says(&self, what: &str) -> bool {
+        self.stderr.all().iter().any(|line| line.contains(what))
+    }
+
     /// Waits for the first line of its output: whether there is one before it ends.
     pub fn begins(&self) -> bool {
         let found = |lines: &[String]| (!lines.is_empty()).then_some(());

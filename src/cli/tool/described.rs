@@ -44,3 +44,106 @@ pub fn run(tool: &Tool, data: &Data, args: &[&str], common: &Common) -> Result<(
     };
     asked.work(object, (tool.name, bytes), common, &also)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tools::{ALL, Work};
+
+    fn described() -> impl Iterator<Item = (&'static Tool, &'static Data)> {
+        ALL.iter().filter_map(|tool| match &tool.work {
+            Work::Data(data) => Some((tool, data)),
+            Work::Own(_) => None,
+        })
+    }
+
+    /// What a command line means is known to the tool's object.
+    #[track_caller]
+    fn fits(tool: &Tool, data: &Data, args: &[&str]) {
+        let told = |failure: Failure| panic!("{} {args:?}: {}", tool.name, failure.reason());
+        let mut given = Given::read(data, Types::Known, args).unwrap_or_else(told);
+        let place: &[&str] = match data.place {
+            Some(_) => &["f"],
+            None => &[],
+        };
+        let interval: &[&str] = match data.interval {
+            "" => &[],
+            _ => &["1", "2"],
+        };
+        let arguments = [place, interval].concat();
+        let arguments: Vec<String> = arguments.into_iter().map(Into::into).collect();
+        given
+            .add_arguments(data, &arguments)
+            .unwrap_or_else(|failure| panic!("{}: {}", tool.name, failure.reason()));
+        let mut object = Object::parse(tool.object.unpack()).unwrap();
+        for (option, name, value) in &given.sets {
+            if let Err(failure) = loading::set_global(&mut object, "", option, name, value) {
+                panic!("{} {args:?}: {}", tool.name, failure.reason());
+            }
+        }
+        for (name, _) in &given.programs {
+            let program = object.programs.iter().find(|p| p.name == *name);
+            let program = program.unwrap_or_else(|| panic!("{}: no {name}", tool.name));
+            assert!(!program.autoload, "{}: {name} is loaded anyway", tool.name);
+        }
+        let words: Vec<&str> = given.words.iter().map(String::as_str).collect();
+        let asked = Asked::take(tool.name, &words);
+        let fits = asked.and_then(|asked| asked.expect("no help").fits(&mut object));
+        if let Err(failure) = fits {
+            panic!("{} {args:?}: {}", tool.name, failure.reason());
+        }
+    }
+
+    #[test]
+    fn every_option_of_every_tool_means_something_to_its_object() {
+        for (tool, data) in described() {
+            fits(tool, data, &[]);
+            for option in data.options {
+                let long = ["--", option.long].concat();
+                let short = ["-", option.short].concat();
+                for name in [&*long, &*short] {
+                    match (name, option.value) {
+                        ("-", _) => {}
+                        (name, "") => fits(tool, data, &[name]),
+                        (name, _) => fits(tool, data, &[name, "1"]),
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_option_of_a_tool_hides_one_that_all_have() {
+        for (tool, data) in described() {
+            let mut names: Vec<&str> = vec![
+                "v",
+                "h",
+                "verbose",
+                "help",
+                "duration",
+                "btf",
+                "relocate",
+                "without",
+                "as-kernel",
+            ];
+            for option in data.options {
+                for name in [option.short, option.long] {
+                    let twice = !name.is_empty() && names.contains(&name);
+                    assert!(!twice, "{}: {name} has two meanings", tool.name);
+                    names.push(name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_help_of_a_tool_is_as_wide_as_a_terminal() {
+        for (tool, data) in described() {
+            let text = help::text(tool, data);
+            let own = text.split("Its object runs").next().unwrap_or_default();
+            for line in own.lines().filter(|line| !line.starts_with("Usage:")) {
+                assert!(line.chars().count() <= 80, "{}: {line}", tool.name);
+            }
+        }
+    }
+}

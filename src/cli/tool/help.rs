@@ -26,7 +26,8 @@ pub fn text(tool: &Tool, data: &Data) -> String {
     if !data.interval.is_empty() {
         text.push_str(" [INTERVAL [COUNT]]");
     }
-    text.extend(["\n\n", tool.about, ".\n\nOptions:\n"]);
+    let (first, about) = tool.about.split_at(1);
+    text.extend(["\n\n", &first.to_uppercase(), about, ".\n\nOptions:\n"]);
     for option in data.options {
         let mut name = String::new();
         if !option.short.is_empty() {

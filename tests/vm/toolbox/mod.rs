@@ -16,6 +16,7 @@ mod mount;
 mod offcpu;
 mod oomkill;
 mod open;
+mod pages;
 mod profile;
 mod runqlat;
 mod signal;
