@@ -29,7 +29,7 @@ SCRATCH(on_since, __u64);
 
 struct rest {
 	__u64 since;
-	__u32 pid;
+	__u64 pid;
 };
 
 /* When threads went off their CPUs. */
