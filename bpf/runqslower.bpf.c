@@ -8,8 +8,9 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Only threads that waited as long. */
 const volatile __u64 min_ns = 10000000;
-/* Only this thread; 0: all. */
+/* Only this thread, and only threads of this process; 0: all. */
 const volatile __u32 target_tid = 0;
+const volatile __u32 target_pid = 0;
 
 struct event {
 	char comm[COMM_LEN];
@@ -22,6 +23,9 @@ struct event {
 /* Threads that could run, since when. */
 LRU_HASH(waiting, 4096, __u32, __u64);
 
+/* Threads of that process: tracepoints do not tell whose a thread is until it gives its CPU away. */
+LRU_HASH(own, 1024, __u32, __u8);
+
 EVENTS(events);
 
 static __noinline int wait(__u32 tid)
@@ -29,8 +33,9 @@ static __noinline int wait(__u32 tid)
 	__u64 now = bpf_ktime_get_ns();
 
 	/* CPUs have threads of number 0, for when nobody else runs. */
-	if (tid && (!target_tid || tid == target_tid))
-		bpf_map_update_elem(&waiting, &tid, &now, BPF_ANY);
+	if (!tid || (target_tid && tid != target_tid) || (target_pid && !bpf_map_lookup_elem(&own, &tid)))
+		return 0;
+	bpf_map_update_elem(&waiting, &tid, &now, BPF_ANY);
 	return 0;
 }
 
@@ -59,6 +64,11 @@ int switched(struct trace_event_raw_sched_switch *ctx)
 
 	event.prev_tid = ctx->prev_pid;
 	event.tid = ctx->next_pid;
+	if (target_pid && current_pid() == target_pid) {
+		__u8 one = 1;
+
+		bpf_map_update_elem(&own, &event.prev_tid, &one, BPF_ANY);
+	}
 	if (can_run(ctx->prev_state))
 		wait(event.prev_tid);
 	since = bpf_map_lookup_elem(&waiting, &event.tid);

@@ -17,6 +17,7 @@ pub const TOOL: Tool = Tool {
                 "only at least so many microseconds (10000)",
                 "$min_ns=%us",
             ),
+            opt("p", "pid", "PID", "only of this process", "$target_pid=%"),
             opt("t", "tid", "TID", "only this thread", "$target_tid=%"),
         ],
         ..Data::NONE

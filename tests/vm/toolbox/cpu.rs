@@ -26,7 +26,8 @@ fn spin(told: &mpsc::Sender<libc::c_long>, time: Duration) {
 fn threads_that_share_a_cpu_wait_for_one_another() {
     on_board!();
     let before = Snapshot::take();
-    let watch = tool("runqslower", &["-m", "1000"]);
+    let watch = tool("runqslower", &["-m", "1000", "-p", &own_pid()]);
+    let others = tool("runqslower", &["-m", "0", "-p", "999999"]);
     let (tell, told) = mpsc::channel();
     let threads: Vec<_> = (0..2)
         .map(|_| {
@@ -54,6 +55,7 @@ fn threads_that_share_a_cpu_wait_for_one_another() {
             "{event}"
         );
     }
+    assert_eq!(others.stop().stdout, [""; 0]);
     before.is_restored();
 }
 
