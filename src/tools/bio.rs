@@ -6,7 +6,7 @@ use super::{Data, Tool, Work, opt};
 pub const TOOL: Tool = Tool {
     name: "bio",
     alias: "biosnoop",
-    about: "requests to block devices: of whom, what, where, and how long they waited and took",
+    about: "requests to block devices: of whom, where, and how long they took",
     object: packed!("bio"),
     work: Work::Data(Data {
         options: &[

@@ -6,7 +6,7 @@ use super::{Data, Tool, Work, opt};
 pub const TOOL: Tool = Tool {
     name: "capable",
     alias: "capable",
-    about: "capabilities that the kernel looks for: whose, which, and whether they were there",
+    about: "capabilities that the kernel looks for: whose, and whether they were there",
     object: packed!("capable"),
     work: Work::Data(Data {
         options: &[

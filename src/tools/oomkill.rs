@@ -6,7 +6,7 @@ use super::{Data, Tool, Work};
 pub const TOOL: Tool = Tool {
     name: "oomkill",
     alias: "oomkill",
-    about: "processes that are killed because memory ran out: who asked, and who had to go",
+    about: "processes that are killed as memory runs out: who asked, and who had to go",
     object: packed!("oomkill"),
     work: Work::Data(Data::NONE),
 };

@@ -6,7 +6,7 @@ use super::{Data, Tool, Work, opt};
 pub const TOOL: Tool = Tool {
     name: "tcplife",
     alias: "tcplife",
-    about: "TCP connections that ended: whose, how long they lived, and how much went either way",
+    about: "TCP connections that ended: whose, how long they lived, and what they carried",
     object: packed!("tcplife"),
     work: Work::Data(Data {
         options: &[

@@ -6,7 +6,7 @@ use super::{Data, Tool, Work, opt};
 pub const TOOL: Tool = Tool {
     name: "tcpstates",
     alias: "tcpstates",
-    about: "TCP connections as they go from state to state, and how long they were in each",
+    about: "TCP connections from state to state, and how long they were in each",
     object: packed!("tcpstates"),
     work: Work::Data(Data {
         options: &[

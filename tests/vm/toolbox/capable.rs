@@ -9,7 +9,7 @@ use crate::program::{BUSYBOX, NOBODY, finish};
 use crate::watch::Watch;
 
 /// Asks for another root: of whom, as process id.
-fn ask(uid: u32) -> String {
+pub fn ask(uid: u32) -> String {
     let mut command = Command::new(BUSYBOX);
     // busybox gives back rights that it was not started with, before it asks.
     command.args(["chroot", "/", BUSYBOX, "true"]);

@@ -11,7 +11,16 @@ use crate::program::BUSYBOX;
 /// A group of processes that has no more than 32 MiB.
 const GROUP: &str = "/sys/fs/cgroup/oom";
 
-/// Takes memory until there is no more. Its process id.
+/// Takes memory until there is no more in a group of its own. The process that is killed for it.
+pub fn eat_in_group() -> String {
+    fs::write("/sys/fs/cgroup/cgroup.subtree_control", "+memory").unwrap();
+    fs::create_dir(GROUP).unwrap();
+    fs::write([GROUP, "/memory.max"].concat(), "32M").unwrap();
+    let pid = eat();
+    fs::remove_dir(GROUP).unwrap();
+    pid
+}
+
 fn eat() -> String {
     let mut command = Command::new(BUSYBOX);
     // The memory is that of tail, which keeps what may be the last line.
@@ -27,12 +36,9 @@ fn eat() -> String {
 #[test]
 fn a_process_that_is_killed_for_its_memory_is_told_with_its_name() {
     on_board!(board);
-    fs::write("/sys/fs/cgroup/cgroup.subtree_control", "+memory").unwrap();
-    fs::create_dir(GROUP).unwrap();
-    fs::write([GROUP, "/memory.max"].concat(), "32M").unwrap();
     let before = Snapshot::take();
     let watch = tool("oomkill", &[]);
-    let pid = eat();
+    let pid = eat_in_group();
     let line = watch.line("the killing", |line| is_number(&json(line)["tpid"], &pid));
     let event = json(&line);
     // It asked for the memory itself.
@@ -45,6 +51,5 @@ fn a_process_that_is_killed_for_its_memory_is_told_with_its_name() {
         false => assert!(event["pages"].is_null(), "{event}"),
     }
     watch.stop();
-    fs::remove_dir(GROUP).unwrap();
     before.is_restored();
 }

@@ -6,9 +6,11 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::{capable, oomkill};
 use crate::board::{Board, on_board};
+use crate::program::NOBODY;
 use crate::tool_counts::Disk;
-use crate::tools::run;
+use crate::tools::{connection, run};
 use crate::watch::{Done, Watch, full};
 
 /// An example of a tool.
@@ -119,6 +121,135 @@ const PAGES: &[Page] = &[
         args: &["-f"],
         work: files,
         shows: ";el0_svc;",
+    },
+    Page {
+        tool: "oomkill",
+        args: &[],
+        work: || drop(oomkill::eat_in_group()),
+        shows: "busybox",
+    },
+    Page {
+        tool: "capable",
+        args: &["-u"],
+        work: || drop(capable::ask(NOBODY)),
+        shows: "CAP_SYS_CHROOT",
+    },
+    Page {
+        tool: "tcplife",
+        args: &[],
+        work: || drop(connection()),
+        shows: "127.0.0.1",
+    },
+    Page {
+        tool: "tcpstates",
+        args: &[],
+        work: || drop(connection()),
+        shows: "TCP_SYN_SENT",
+    },
+    Page {
+        tool: "tcprtt",
+        args: &["-B"],
+        work: || (0..20).for_each(|_| drop(connection())),
+        shows: "addr = 127.0.0.1",
+    },
+    Page {
+        tool: "bio",
+        args: &["-d", "7:0"],
+        work: || {
+            drop(run(&[
+                "dd",
+                "if=/dev/zero",
+                "of=/dev/loop0",
+                "bs=64k",
+                "count=4",
+                "conv=fsync",
+            ]))
+        },
+        shows: "7:0",
+    },
+    Page {
+        tool: "runqslower",
+        args: &["-m", "1000"],
+        work: || {
+            drop(run(&[
+                "sh",
+                "-c",
+                "for i in 1 2 3; do timeout 1 yes >/dev/null & done; wait",
+            ]))
+        },
+        shows: "yes",
+    },
+    Page {
+        tool: "cpudist",
+        args: &["-O"],
+        work: || (0..100).for_each(|_| thread::sleep(Duration::from_millis(3))),
+        shows: "usecs ",
+    },
+    Page {
+        tool: "hardirqs",
+        args: &[],
+        work: || thread::sleep(Duration::from_secs(1)),
+        shows: "arch_timer",
+    },
+    Page {
+        tool: "softirqs",
+        args: &[],
+        work: || (0..20).for_each(|_| drop(connection())),
+        shows: "NET_RX",
+    },
+    Page {
+        tool: "cachestat",
+        args: &["500ms"],
+        work: || drop(run(&["dd", "if=/dev/loop0", "of=/dev/null", "bs=4k"])),
+        shows: "HITS",
+    },
+    Page {
+        tool: "vfsstat",
+        args: &["500ms"],
+        work: files,
+        shows: "FSYNC",
+    },
+    Page {
+        tool: "filetop",
+        args: &["-r", "5"],
+        work: || drop(run(&["dd", "if=/bin/busybox", "of=/tmp/copy", "bs=64k"])),
+        shows: "copy",
+    },
+    Page {
+        tool: "filelife",
+        args: &[],
+        work: || {
+            fs::write("/tmp/short-lived", "").unwrap();
+            thread::sleep(Duration::from_millis(100));
+            fs::remove_file("/tmp/short-lived").unwrap();
+        },
+        shows: "short-lived",
+    },
+    Page {
+        tool: "funclatency",
+        args: &["vfs_read", "-u"],
+        work: files,
+        shows: "usecs ",
+    },
+    Page {
+        tool: "memleak",
+        args: &["-z", "400", "-T", "3"],
+        work: || {
+            let _ = fs::create_dir("/tmp/kept");
+            (0..200).for_each(|name| fs::write(format!("/tmp/kept/{name}"), "").unwrap());
+        },
+        shows: "shmem_alloc_inode+",
+    },
+    Page {
+        tool: "boot",
+        args: &[],
+        work: || {
+            let _ = fs::create_dir("/tmp/data");
+            run(&["mount", "-t", "tmpfs", "data", "/tmp/data"]);
+            run(&["umount", "/tmp/data"]);
+            let _ = fs::remove_dir("/tmp/data");
+        },
+        shows: "MOUNT",
     },
 ];
 
