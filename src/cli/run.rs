@@ -29,6 +29,12 @@ struct Run {
     #[argh(option, arg_name = "FILE")]
     types: Option<String>,
 
+    /// show only events of which this holds: FIELD=VALUE in the words of the field's type, or with
+    /// != < > <= >=, and ~ for text that has VALUE in it; may be given several times
+    #[cfg(feature = "full")]
+    #[argh(option, long = "where", arg_name = "FIELD=VALUE")]
+    conditions: Vec<String>,
+
     /// load only this program; may be given several times
     #[argh(option, arg_name = "NAME")]
     prog: Vec<String>,
@@ -142,6 +148,11 @@ impl<'p> Asked<'p> {
     {
         let Asked { run, puts, .. } = self;
         #[cfg(feature = "full")]
+        if run.count_only && !run.conditions.is_empty() {
+            let what = "--where and --count-only: events that are only counted are not looked at";
+            return Err(Failure::usage(what).with_hint("leave one of them away"));
+        }
+        #[cfg(feature = "full")]
         self.hooks.apply(&mut object)?;
         loading::set_globals(&mut object, &run.set)?;
         let entries = loading::entries(&object, puts)?;
@@ -165,6 +176,8 @@ impl<'p> Asked<'p> {
                 Events::new(&described, &run.event)?
             }
         };
+        #[cfg(feature = "full")]
+        events.only(&run.conditions)?;
         #[cfg(not(feature = "full"))]
         let _ = (name, bytes);
         #[cfg(not(feature = "full"))]

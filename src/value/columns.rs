@@ -1,5 +1,8 @@
 //! Records as rows: one column for each top-level field, as wide as its type and name ask for.
 
+#[cfg(feature = "full")]
+use core::cmp::Ordering;
+
 use super::number::{mask, push_unsigned, read, sign_extend};
 use super::plan::{Column, Name, Node, Plan, Scalar, Shape};
 use super::render::Style;
@@ -60,6 +63,47 @@ impl Field<'_> {
             #[cfg(feature = "full")]
             Scalar::Meant(super::meaning::Meaning::Network) => super::meaning::swapped(raw, width),
             _ => raw,
+        })
+    }
+}
+
+#[cfg(feature = "full")]
+impl Field<'_> {
+    /// Whether it is text up to a NUL.
+    #[must_use]
+    pub fn is_text(&self) -> bool {
+        matches!(self.column.node.shape, Shape::Text | Shape::RestText)
+    }
+
+    /// The text in a record, without a NUL; programs send only as much of a long one as there is. `None` for
+    /// what is no text, and where the record ends before it.
+    #[must_use]
+    pub fn text<'r>(&self, record: &'r [u8]) -> Option<&'r [u8]> {
+        let Column { at, node, .. } = self.column;
+        let rest = record.get(at as usize..).filter(|_| self.is_text())?;
+        let whole = match node.shape {
+            Shape::RestText => rest,
+            _ => rest.get(..node.size as usize).unwrap_or(rest),
+        };
+        Some(super::until_nul(whole))
+    }
+
+    /// How the field of a record compares with that of another: numbers as such, all else byte by byte.
+    #[must_use]
+    pub fn compare(&self, record: &[u8], other: &[u8]) -> Option<Ordering> {
+        use super::meaning::Meaning;
+        let Column { at, node, .. } = self.column;
+        let Some((_, scalar, _)) = raw(node, record, at as usize) else {
+            return Some(self.bytes(record)?.cmp(self.bytes(other)?));
+        };
+        let (a, b) = (self.number(record)?, self.number(other)?);
+        let signed = matches!(
+            scalar,
+            Scalar::Signed | Scalar::Char | Scalar::Meant(Meaning::Named(_))
+        );
+        Some(match signed {
+            true => a.cast_signed().cmp(&b.cast_signed()),
+            false => a.cmp(&b),
         })
     }
 }

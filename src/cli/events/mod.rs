@@ -3,6 +3,8 @@
 #[cfg_attr(not(feature = "full"), path = "choose_small.rs")]
 mod choose;
 #[cfg(feature = "full")]
+mod condition;
+#[cfg(feature = "full")]
 mod several;
 #[cfg(feature = "full")]
 mod symbols;
@@ -19,6 +21,8 @@ use super::output::say;
 use super::{Class, Failure};
 use crate::tools::View;
 #[cfg(feature = "full")]
+use condition::{Condition, Test};
+#[cfg(feature = "full")]
 use several::Several;
 #[cfg(feature = "full")]
 use symbols::Symbols;
@@ -28,6 +32,9 @@ pub struct Events {
     rings: Vec<Ring>,
     #[cfg(feature = "full")]
     symbols: Symbols,
+    /// Whether only some are shown: then none of an unknown type.
+    #[cfg(feature = "full")]
+    conditional: bool,
 }
 
 /// A ring, by its map.
@@ -57,6 +64,9 @@ struct Kind {
     /// Whether a field points to something that may have a name.
     #[cfg(feature = "full")]
     points: bool,
+    /// What is asked of those that are shown; `None`: they are not asked for.
+    #[cfg(feature = "full")]
+    wanted: Option<Vec<Test>>,
     plan: Plan,
 }
 
@@ -97,7 +107,47 @@ impl Events {
             rings,
             #[cfg(feature = "full")]
             symbols: Symbols::default(),
+            #[cfg(feature = "full")]
+            conditional: false,
         })
+    }
+}
+
+#[cfg(feature = "full")]
+impl Events {
+    /// Shows only events that are as asked (`--where FIELD=VALUE`), in each of these ways.
+    pub fn only(&mut self, conditions: &[String]) -> Result<(), Failure> {
+        self.conditional = !conditions.is_empty();
+        for text in conditions {
+            let condition = Condition::new(text)?;
+            let mut found = false;
+            for kind in self.rings.iter_mut().flat_map(|ring| ring.kinds.all_mut()) {
+                let test = condition.of(&kind.plan)?;
+                found |= test.is_some();
+                kind.wanted = match (kind.wanted.take(), test) {
+                    (Some(mut tests), Some(test)) => {
+                        tests.push(test);
+                        Some(tests)
+                    }
+                    _ => None,
+                };
+            }
+            if !found {
+                let kinds = self.rings.iter().flat_map(|ring| ring.kinds.all());
+                let fields = kinds.flat_map(|kind| kind.plan.fields());
+                return Err(condition.unknown(fields.map(|field| field.name)));
+            }
+        }
+        Ok(())
+    }
+
+    fn is_wanted(&self, map: &str, record: &[u8]) -> bool {
+        if !self.conditional {
+            return true;
+        }
+        let ring = self.rings.iter().find(|ring| ring.name == map);
+        let kind = ring.and_then(|ring| ring.kinds.of(record));
+        kind.is_some_and(|kind| kind.is_wanted(record))
     }
 }
 
@@ -220,12 +270,39 @@ impl Kind {
                 Fields::json(&mut json).kind(Some(name));
                 json
             },
+            #[cfg(feature = "full")]
+            wanted: Some(Vec::new()),
             plan,
         })
+    }
+
+    /// Whether a record is one that is asked for.
+    #[cfg(feature = "full")]
+    fn is_wanted(&self, record: &[u8]) -> bool {
+        let tests = self.wanted.as_ref();
+        tests.is_some_and(|tests| tests.iter().all(|test| test.holds(&self.plan, record)))
     }
 }
 
 impl Kinds {
+    #[cfg(feature = "full")]
+    fn all(&self) -> &[Kind] {
+        match self {
+            Kinds::Unknown => &[],
+            Kinds::One(kind) => std::slice::from_ref(kind),
+            Kinds::Several(several) => several.kinds(),
+        }
+    }
+
+    #[cfg(feature = "full")]
+    fn all_mut(&mut self) -> &mut [Kind] {
+        match self {
+            Kinds::Unknown => &mut [],
+            Kinds::One(kind) => std::slice::from_mut(kind),
+            Kinds::Several(several) => several.kinds_mut(),
+        }
+    }
+
     #[cfg_attr(not(feature = "full"), allow(unused_variables))]
     fn of(&self, record: &[u8]) -> Option<&Kind> {
         match self {
@@ -278,6 +355,10 @@ impl View for Events {
     }
 
     fn event(&mut self, map: &str, _: u32, bytes: &[u8], out: &mut Vec<u8>) {
+        #[cfg(feature = "full")]
+        if !self.is_wanted(map, bytes) {
+            return;
+        }
         if self.rings.len() > 1 {
             out.extend_from_slice(map.as_bytes());
             out.push(b' ');
@@ -305,12 +386,7 @@ impl View for Events {
     fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         for ring in &self.rings {
-            let kinds = match &ring.kinds {
-                Kinds::Unknown => &[],
-                Kinds::One(kind) => std::slice::from_ref(kind),
-                Kinds::Several(several) => several.kinds(),
-            };
-            let fields = kinds.iter().flat_map(|kind| kind.plan.fields());
+            let fields = ring.kinds.all().iter().flat_map(|kind| kind.plan.fields());
             names.extend(fields.map(|field| field.name.to_owned()));
             if !matches!(ring.kinds, Kinds::One(_)) {
                 names.push("bytes".into());
@@ -327,6 +403,8 @@ impl View for Events {
             &*ring
         });
         match ring.and_then(|ring| ring.kinds.of(bytes)) {
+            Some(kind) if !kind.is_wanted(bytes) => return false,
+            None if self.conditional => return false,
             Some(kind) => {
                 to.known_kind(&kind.name, &kind.json);
                 to.record(&kind.plan, bytes);

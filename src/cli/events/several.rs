@@ -39,6 +39,10 @@ impl Several {
         &self.kinds
     }
 
+    pub fn kinds_mut(&mut self) -> &mut [Kind] {
+        &mut self.kinds
+    }
+
     pub fn of(&self, record: &[u8]) -> Option<&Kind> {
         let found = match &self.by {
             By::First {

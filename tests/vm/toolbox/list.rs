@@ -105,6 +105,19 @@ fn what_a_tool_does_not_take_is_refused_in_one_error() {
             &["signal", "-s", "SIGNOTHING"],
             &["-s: ", "a signal such as SIGTERM"],
         ),
+        (&["open", "--where", "pid"], &["FIELD=VALUE"]),
+        (
+            &["open", "--where", "name=x"],
+            &["no event has a field name", "pid, uid, comm"],
+        ),
+        (
+            &["open", "--where", "ret=NOTHING"],
+            &["an error such as ENOENT"],
+        ),
+        (
+            &["open", "--where", "pid=1", "--count-only"],
+            &["--count-only"],
+        ),
         (&["biolatency", "-d", "sda"], &["-d: ", "MAJOR:MINOR"]),
     ] {
         run(args).failed(1, words);

@@ -44,6 +44,11 @@ fn open_tells_only_what_is_asked_for() {
         (&["-p", "1"], &[]),
         (&["-u", "12345"], &[]),
         (&["-n", "nobody"], &[]),
+        (
+            &["--where", "ret=ENOENT", "--where", "path~/tmp/tag"],
+            &[&missing],
+        ),
+        (&["-p", &pid, "--where", "ret>=0"], &[&there]),
         (&["-p", &pid], &[&there, &missing]),
     ] {
         let watch = tool("open", options);
