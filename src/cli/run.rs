@@ -86,6 +86,9 @@ pub struct Asked<'p> {
     shows: super::show::ShowOptions<'p>,
     #[cfg(feature = "full")]
     rings: btfly::ring::RingOptions,
+    /// Types of the events, in C, that were put together here.
+    #[cfg(feature = "full")]
+    pub made: Option<String>,
 }
 
 impl<'p> Asked<'p> {
@@ -112,6 +115,8 @@ impl<'p> Asked<'p> {
             shows,
             #[cfg(feature = "full")]
             rings,
+            #[cfg(feature = "full")]
+            made: None,
         }))
     }
 
@@ -168,10 +173,15 @@ impl<'p> Asked<'p> {
         #[cfg(feature = "full")]
         let mut shows = super::show::Shows::new(&object, &self.shows, &self.output)?;
         #[cfg(feature = "full")]
-        let mut events = match &run.types {
+        let types = match (&run.types, &self.made) {
+            (Some(path), _) => Some(super::declared::read(path, &object)?),
+            (None, Some(text)) => Some(super::declared::made(text, &object)?),
+            (None, None) => None,
+        };
+        #[cfg(feature = "full")]
+        let mut events = match types {
             None => Events::new(&object, &run.event)?,
-            Some(path) => {
-                let types = super::declared::read(path, &object)?;
+            Some(types) => {
                 let described = super::declared::describe(name, bytes, &types)?;
                 Events::new(&described, &run.event)?
             }

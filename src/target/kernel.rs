@@ -92,7 +92,9 @@ impl Kernel {
     }
 
     /// The BTF of this kernel, its length in bytes, and where it is from.
-    fn source(&self) -> Result<Option<(Source<'static>, u64, String, Strings)>, TargetError> {
+    pub(super) fn source(
+        &self,
+    ) -> Result<Option<(Source<'static>, u64, String, Strings)>, TargetError> {
         if let BtfChoice::File(path) = &self.btf {
             let (source, len, path) = more::named(path)?;
             return Ok(Some((source, len, path, Strings::Overlapping)));

@@ -59,6 +59,8 @@ mod tcprtt;
 #[cfg(feature = "full")]
 mod tcpstates;
 #[cfg(feature = "full")]
+mod trace;
+#[cfg(feature = "full")]
 mod vfsstat;
 
 use argh::EarlyExit;
@@ -89,6 +91,9 @@ pub enum Work {
     /// As `run` does, by words that stand for others.
     #[cfg(feature = "full")]
     Data(Data),
+    /// The same, with events of the type that the place has which is its first argument.
+    #[cfg(feature = "full")]
+    Trace(Data),
 }
 
 /// A tool's own code.
@@ -270,6 +275,8 @@ pub const ALL: &[Tool] = &[
     memleak::TOOL,
     #[cfg(feature = "full")]
     boot::TOOL,
+    #[cfg(feature = "full")]
+    trace::TOOL,
 ];
 
 /// The tool with this name or alias.

@@ -86,6 +86,10 @@ pub(super) fn lay_out(
         if kind == Kind::Struct {
             next = at + width;
         }
+        // As a compiler has it: bits without a name are no field.
+        if field.bits.is_some() && field.name.is_empty() {
+            continue;
+        }
         let bits = field.bits.unwrap_or(0) << 24;
         rest.extend([out.name(field.name), field.ty.id.0, at as u32 | bits]);
     }

@@ -23,6 +23,7 @@ mod signal;
 mod syscount;
 mod tcp;
 mod tcpconnect;
+mod trace;
 mod without;
 
 use std::process;

@@ -251,6 +251,12 @@ const PAGES: &[Page] = &[
         },
         shows: "MOUNT",
     },
+    Page {
+        tool: "trace",
+        args: &["sched:sched_process_exec", "--where", "filename~busybox"],
+        work: || drop(run(&["ls", "-l", "/etc"])),
+        shows: "/bin/busybox",
+    },
 ];
 
 /// System calls for two seconds.
