@@ -1,7 +1,7 @@
 //! `btfly bio`: requests to block devices.
 
 use super::packed::packed;
-use super::{Data, Tool, Work, opt};
+use super::{Data, Tool, Work, options};
 
 pub const TOOL: Tool = Tool {
     name: "bio",
@@ -9,7 +9,7 @@ pub const TOOL: Tool = Tool {
     about: "requests to block devices: of whom, where, and how long they took",
     object: packed!("bio"),
     work: Work::Data(Data {
-        options: &[
+        options: options![
             opt(
                 "d",
                 "disk",

@@ -1,7 +1,7 @@
 //! `btfly biolatency`: how long requests to block devices took, as a histogram.
 
 use super::packed::packed;
-use super::{Data, EACH, Tool, Work, opt};
+use super::{Data, EACH, Tool, Work, options};
 
 pub const TOOL: Tool = Tool {
     name: "biolatency",
@@ -11,7 +11,7 @@ pub const TOOL: Tool = Tool {
     work: Work::Data(Data {
         shows: "--hist took:usecs",
         interval: EACH,
-        options: &[
+        options: options![
             opt(
                 "Q",
                 "queued",

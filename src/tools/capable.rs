@@ -1,7 +1,7 @@
 //! `btfly capable`: capabilities that the kernel looks for.
 
 use super::packed::packed;
-use super::{Data, Tool, Work, opt};
+use super::{Data, Tool, Work, options};
 
 pub const TOOL: Tool = Tool {
     name: "capable",
@@ -9,7 +9,7 @@ pub const TOOL: Tool = Tool {
     about: "capabilities that the kernel looks for: whose, and whether they were there",
     object: packed!("capable"),
     work: Work::Data(Data {
-        options: &[
+        options: options![
             opt("p", "pid", "PID", "only of this process", "$target_pid=%"),
             opt(
                 "a",

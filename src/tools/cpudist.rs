@@ -1,7 +1,7 @@
 //! `btfly cpudist`: how long threads are on a CPU at a time, as a histogram.
 
 use super::packed::packed;
-use super::{Data, EACH, Tool, Work, opt};
+use super::{Data, EACH, Tool, Work, options};
 
 pub const TOOL: Tool = Tool {
     name: "cpudist",
@@ -11,7 +11,7 @@ pub const TOOL: Tool = Tool {
     work: Work::Data(Data {
         shows: "--hist times:usecs",
         interval: EACH,
-        options: &[
+        options: options![
             opt("p", "pid", "PID", "only of this process", "$target_pid=%"),
             opt(
                 "O",

@@ -15,7 +15,7 @@ pub struct Data {
     /// Programs marked with `?` that are only loaded where the kernel's types are not known. Others of that mark
     /// are loaded where their place is there.
     pub without_types: &'static [&'static str],
-    pub options: &'static [Opt],
+    pub options: Options,
 }
 
 /// What was counted in each interval is shown.
@@ -29,11 +29,17 @@ impl Data {
         place: None,
         interval: "",
         without_types: &[],
-        options: &[],
+        options: Options(""),
     };
 }
 
+/// The options of a tool: the five parts of each, which [`options!`] writes, ended by NULs. A string for all takes
+/// a fifth of the room of a list.
+#[derive(Clone, Copy)]
+pub struct Options(pub &'static str);
+
 /// An option of a tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Opt {
     /// Its letter, or nothing.
     pub short: &'static str,
@@ -45,25 +51,60 @@ pub struct Opt {
     ///
     /// | word | |
     /// |---|---|
-    /// | `NAME=VALUE` | the global variable gets this value, which is read by its type: a `…_ns` is given with its unit (`%ms`), a `__be32 …addr` as an address, an enum by its names |
+    /// | `$NAME=VALUE` | the global variable gets this value, which is read by its type: a `…_ns` is given with its unit (`%ms`), a `__be32 …addr` as an address, an enum by its names |
     /// | `+NAME` | the program is loaded, which is marked with `?` and would not be |
     /// | another | a word of `run`, such as `--hist` and what follows it |
     pub means: &'static str,
 }
 
-/// An option, in the order of its fields.
-pub const fn opt(
-    short: &'static str,
-    long: &'static str,
-    value: &'static str,
-    help: &'static str,
-    means: &'static str,
-) -> Opt {
-    Opt {
-        short,
-        long,
-        value,
-        help,
-        means,
+impl Options {
+    pub fn iter(self) -> impl Iterator<Item = Opt> + Clone {
+        let mut parts = self.0.split('\0');
+        std::iter::from_fn(move || {
+            Some(Opt {
+                short: parts.next()?,
+                long: parts.next()?,
+                value: parts.next()?,
+                help: parts.next()?,
+                means: parts.next()?,
+            })
+        })
+    }
+}
+
+/// The options of a tool: `opt(SHORT, LONG, VALUE, HELP, MEANS)` for each, as [`Opt`] has them.
+macro_rules! options {
+    [$(opt($short:literal, $long:literal, $value:literal, $help:literal, $means:literal $(,)?)),* $(,)?] => {
+        $crate::tools::Options(concat!(
+            $($short, "\0", $long, "\0", $value, "\0", $help, "\0", $means, "\0"),*
+        ))
+    };
+}
+pub(crate) use options;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_read_as_they_were_written() {
+        let options = options![
+            opt("p", "pid", "PID", "only it", "$pid=%"),
+            opt("", "all", "", "all", "+all")
+        ];
+        let read: Vec<Opt> = options.iter().collect();
+        let expected = [
+            ["p", "pid", "PID", "only it", "$pid=%"],
+            ["", "all", "", "all", "+all"],
+        ];
+        let expected = expected.map(|[short, long, value, help, means]| Opt {
+            short,
+            long,
+            value,
+            help,
+            means,
+        });
+        assert_eq!(read, expected);
+        assert_eq!(options![].iter().count(), 0);
     }
 }

@@ -1,7 +1,7 @@
 //! `btfly exit`: processes as they end: how long they ran, and their status or signal.
 
 use super::packed::packed;
-use super::{Data, Tool, Work, opt};
+use super::{Data, Tool, Work, options};
 
 pub const TOOL: Tool = Tool {
     name: "exit",
@@ -10,7 +10,7 @@ pub const TOOL: Tool = Tool {
     object: packed!("exit"),
     work: Work::Data(Data {
         without_types: &["leaves", "sent", "hit", "born"],
-        options: &[
+        options: options![
             opt("p", "pid", "PID", "only of this process", "$target_pid=%"),
             opt(
                 "n",

@@ -1,7 +1,7 @@
 //! `btfly filelife`: files that were made and removed.
 
 use super::packed::packed;
-use super::{Data, Tool, Work, opt};
+use super::{Data, Tool, Work, options};
 
 pub const TOOL: Tool = Tool {
     name: "filelife",
@@ -9,7 +9,7 @@ pub const TOOL: Tool = Tool {
     about: "files that were made and removed: by whom, and how old they became",
     object: packed!("filelife"),
     work: Work::Data(Data {
-        options: &[opt(
+        options: options![opt(
             "p",
             "pid",
             "PID",

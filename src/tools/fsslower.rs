@@ -1,7 +1,7 @@
 //! `btfly fsslower`: slow reads, writes, opens and syncs of a file system.
 
 use super::packed::packed;
-use super::{Data, Tool, Work, opt};
+use super::{Data, Tool, Work, options};
 
 pub const TOOL: Tool = Tool {
     name: "fsslower",
@@ -9,7 +9,7 @@ pub const TOOL: Tool = Tool {
     about: "slow reads, writes, opens and syncs of a file system: of which file, by whom",
     object: packed!("fsslower"),
     work: Work::Data(Data {
-        options: &[
+        options: options![
             opt("p", "pid", "PID", "only of this process", "$target_pid=%"),
             opt(
                 "m",

@@ -1,7 +1,7 @@
 //! `btfly funclatency`: how long a function of the kernel takes, as a histogram.
 
 use super::packed::packed;
-use super::{Data, EACH, Tool, Work, opt};
+use super::{Data, EACH, Tool, Work, options};
 
 pub const TOOL: Tool = Tool {
     name: "funclatency",
@@ -12,7 +12,7 @@ pub const TOOL: Tool = Tool {
         shows: "--hist latency:nsecs --show sum",
         place: Some(("FUNCTION", "--attach begin=% --attach end=%")),
         interval: EACH,
-        options: &[
+        options: options![
             opt("p", "pid", "PID", "only of this process", "$target_pid=%"),
             opt(
                 "u",

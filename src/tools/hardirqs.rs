@@ -1,7 +1,7 @@
 //! `btfly hardirqs`: hardware interrupts and the time in them.
 
 use super::packed::packed;
-use super::{Data, EACH, Tool, Work, opt};
+use super::{Data, EACH, Tool, Work, options};
 
 pub const TOOL: Tool = Tool {
     name: "hardirqs",
@@ -11,7 +11,7 @@ pub const TOOL: Tool = Tool {
     work: Work::Data(Data {
         shows: "--show irqs --by total_ns",
         interval: EACH,
-        options: &[
+        options: options![
             opt(
                 "d",
                 "distributed",

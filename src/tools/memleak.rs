@@ -1,7 +1,7 @@
 //! `btfly memleak`: memory of the kernel that was taken and not given back.
 
 use super::packed::packed;
-use super::{Data, Tool, Work, opt};
+use super::{Data, Tool, Work, options};
 
 pub const TOOL: Tool = Tool {
     name: "memleak",
@@ -12,7 +12,7 @@ pub const TOOL: Tool = Tool {
         words: "--rows 10",
         shows: "--show held --by bytes",
         interval: "--interval %",
-        options: &[
+        options: options![
             opt(
                 "z",
                 "min-size",

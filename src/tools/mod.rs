@@ -70,7 +70,9 @@ use btfly::ring::Batch;
 #[cfg(feature = "full")]
 use btfly::value::Fields;
 #[cfg(feature = "full")]
-pub use data::{Data, EACH, opt};
+pub(crate) use data::options;
+#[cfg(feature = "full")]
+pub use data::{Data, EACH, Options};
 pub use packed::Packed;
 
 /// A tool.

@@ -1,7 +1,7 @@
 //! `btfly mount`: file systems as they are mounted and unmounted, and what came of it.
 
 use super::packed::packed;
-use super::{Data, Tool, Work, opt};
+use super::{Data, Tool, Work, options};
 
 pub const TOOL: Tool = Tool {
     name: "mount",
@@ -9,7 +9,7 @@ pub const TOOL: Tool = Tool {
     about: "file systems as they are mounted and unmounted, and what came of it",
     object: packed!("mount"),
     work: Work::Data(Data {
-        options: &[opt(
+        options: options![opt(
             "p",
             "pid",
             "PID",

@@ -1,7 +1,7 @@
 //! `btfly offcpu`: how long threads were off CPU, and where in the kernel.
 
 use super::packed::packed;
-use super::{Data, EACH, Tool, Work, opt};
+use super::{Data, EACH, Tool, Work, options};
 
 pub const TOOL: Tool = Tool {
     name: "offcpu",
@@ -11,7 +11,7 @@ pub const TOOL: Tool = Tool {
     work: Work::Data(Data {
         shows: "--show off --by total_ns",
         interval: EACH,
-        options: &[
+        options: options![
             opt("p", "pid", "PID", "only of this process", "$target_pid=%"),
             opt("t", "tid", "TID", "only of this thread", "$target_tid=%"),
             opt(

@@ -1,7 +1,7 @@
 //! `btfly open`: files as they are opened: by whom, how, and what came of it.
 
 use super::packed::packed;
-use super::{Data, Tool, Work, opt};
+use super::{Data, Tool, Work, options};
 
 pub const TOOL: Tool = Tool {
     name: "open",
@@ -9,7 +9,7 @@ pub const TOOL: Tool = Tool {
     about: "files as they are opened: by whom, how, and what came of it",
     object: packed!("open"),
     work: Work::Data(Data {
-        options: &[
+        options: options![
             opt("p", "pid", "PID", "only of this process", "$target_pid=%"),
             opt("u", "uid", "UID", "only of this user", "$target_uid=%"),
             opt(

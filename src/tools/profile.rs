@@ -1,7 +1,7 @@
 //! `btfly profile`: what runs on the CPUs: stacks, looked at 49 times a second.
 
 use super::packed::packed;
-use super::{Data, EACH, Tool, Work, opt};
+use super::{Data, EACH, Tool, Work, options};
 
 pub const TOOL: Tool = Tool {
     name: "profile",
@@ -12,7 +12,7 @@ pub const TOOL: Tool = Tool {
         words: "--sample 49hz",
         shows: "--show samples",
         interval: EACH,
-        options: &[
+        options: options![
             opt("p", "pid", "PID", "only of this process", "$target_pid=%"),
             opt(
                 "n",

@@ -1,7 +1,7 @@
 //! `btfly runqslower`: threads that waited long for a CPU.
 
 use super::packed::packed;
-use super::{Data, Tool, Work, opt};
+use super::{Data, Tool, Work, options};
 
 pub const TOOL: Tool = Tool {
     name: "runqslower",
@@ -9,7 +9,7 @@ pub const TOOL: Tool = Tool {
     about: "threads that waited long for a CPU, and who ran in their place",
     object: packed!("runqslower"),
     work: Work::Data(Data {
-        options: &[
+        options: options![
             opt(
                 "m",
                 "min",

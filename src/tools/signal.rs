@@ -1,7 +1,7 @@
 //! `btfly signal`: signals as they are sent: by whom, to whom, and what became of them.
 
 use super::packed::packed;
-use super::{Data, Tool, Work, opt};
+use super::{Data, Tool, Work, options};
 
 pub const TOOL: Tool = Tool {
     name: "signal",
@@ -9,7 +9,7 @@ pub const TOOL: Tool = Tool {
     about: "signals as they are sent: by whom, to whom, and what became of them",
     object: packed!("signal"),
     work: Work::Data(Data {
-        options: &[
+        options: options![
             opt("p", "pid", "PID", "only of this process", "$target_pid=%"),
             opt("t", "to", "PID", "only to this process", "$receiver_pid=%"),
             opt(

@@ -1,7 +1,7 @@
 //! `btfly syscount`: how many system calls there were, of which kind or process, and their time.
 
 use super::packed::packed;
-use super::{Data, EACH, Tool, Work, opt};
+use super::{Data, EACH, Tool, Work, options};
 
 pub const TOOL: Tool = Tool {
     name: "syscount",
@@ -12,7 +12,7 @@ pub const TOOL: Tool = Tool {
         words: "--rows 10",
         shows: "--show calls",
         interval: EACH,
-        options: &[
+        options: options![
             opt("p", "pid", "PID", "only of this process", "$target_pid=%"),
             opt(
                 "s",

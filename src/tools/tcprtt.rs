@@ -1,7 +1,7 @@
 //! `btfly tcprtt`: how long TCP's packets are on their way and back, as a histogram.
 
 use super::packed::packed;
-use super::{Data, EACH, Tool, Work, opt};
+use super::{Data, EACH, Tool, Work, options};
 
 pub const TOOL: Tool = Tool {
     name: "tcprtt",
@@ -11,7 +11,7 @@ pub const TOOL: Tool = Tool {
     work: Work::Data(Data {
         shows: "--hist rtt:usecs",
         interval: EACH,
-        options: &[
+        options: options![
             opt(
                 "p",
                 "lport",

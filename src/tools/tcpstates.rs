@@ -1,7 +1,7 @@
 //! `btfly tcpstates`: TCP connections from state to state.
 
 use super::packed::packed;
-use super::{Data, Tool, Work, opt};
+use super::{Data, Tool, Work, options};
 
 pub const TOOL: Tool = Tool {
     name: "tcpstates",
@@ -9,7 +9,7 @@ pub const TOOL: Tool = Tool {
     about: "TCP connections from state to state, and how long they were in each",
     object: packed!("tcpstates"),
     work: Work::Data(Data {
-        options: &[
+        options: options![
             opt("4", "ipv4", "", "only IPv4", "$target_family=2"),
             opt("6", "ipv6", "", "only IPv6", "$target_family=10"),
             opt(

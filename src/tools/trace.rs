@@ -1,7 +1,7 @@
 //! `btfly trace`: a function of the kernel or a tracepoint, with its arguments.
 
 use super::packed::packed;
-use super::{Data, Tool, Work, opt};
+use super::{Data, Tool, Work, options};
 
 pub const TOOL: Tool = Tool {
     name: "trace",
@@ -10,7 +10,7 @@ pub const TOOL: Tool = Tool {
     object: packed!("trace"),
     work: Work::Trace(Data {
         place: Some(("FUNCTION or CATEGORY:NAME", "")),
-        options: &[
+        options: options![
             opt("p", "pid", "PID", "only of this process", "$target_pid=%"),
             opt(
                 "n",

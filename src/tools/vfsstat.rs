@@ -1,7 +1,7 @@
 //! `btfly vfsstat`: how often the kernel's file system calls are made.
 
 use super::packed::packed;
-use super::{Data, EACH, Tool, Work, opt};
+use super::{Data, EACH, Tool, Work, options};
 
 pub const TOOL: Tool = Tool {
     name: "vfsstat",
@@ -11,7 +11,7 @@ pub const TOOL: Tool = Tool {
     work: Work::Data(Data {
         shows: "--show calls",
         interval: EACH,
-        options: &[opt(
+        options: options![opt(
             "p",
             "pid",
             "PID",

@@ -106,7 +106,7 @@ mod tests {
     fn every_option_of_every_tool_means_something_to_its_object() {
         for (tool, data) in described() {
             fits(tool, data, &[]);
-            for option in data.options {
+            for option in data.options.iter() {
                 let long = ["--", option.long].concat();
                 let short = ["-", option.short].concat();
                 for name in [&*long, &*short] {
@@ -134,7 +134,7 @@ mod tests {
                 "without",
                 "as-kernel",
             ];
-            for option in data.options {
+            for option in data.options.iter() {
                 for name in [option.short, option.long] {
                     let twice = !name.is_empty() && names.contains(&name);
                     assert!(!twice, "{}: {name} has two meanings", tool.name);

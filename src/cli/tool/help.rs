@@ -9,7 +9,7 @@ const WIDTH: usize = 80;
 
 pub fn text(tool: &Tool, data: &Data) -> String {
     let mut text = ["Usage: btfly ", tool.name].concat();
-    for option in data.options {
+    for option in data.options.iter() {
         text.push_str(" [");
         match option.short.is_empty() {
             true => text.extend(["--", option.long]),
@@ -28,7 +28,7 @@ pub fn text(tool: &Tool, data: &Data) -> String {
     }
     let (first, about) = tool.about.split_at(1);
     text.extend(["\n\n", &first.to_uppercase(), about, ".\n\nOptions:\n"]);
-    for option in data.options {
+    for option in data.options.iter() {
         let mut name = String::new();
         if !option.short.is_empty() {
             name.extend(["-", option.short, ", "]);

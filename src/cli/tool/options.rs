@@ -118,7 +118,7 @@ impl Given {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tools::{EACH, opt};
+    use crate::tools::{EACH, options};
 
     const DATA: Data = Data {
         words: "--skip-missing",
@@ -126,7 +126,7 @@ mod tests {
         place: Some(("FUNCTION", "--attach entry=% --attach exit=%")),
         interval: EACH,
         without_types: &["born"],
-        options: &[
+        options: options![
             opt("p", "pid", "PID", "only this process", "$target=%"),
             opt(
                 "m",
