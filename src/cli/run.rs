@@ -193,8 +193,9 @@ impl<'p> Asked<'p> {
         #[cfg(not(feature = "full"))]
         let mut events = Events::new(&object, &run.event)?;
         let prepare = |loaded: &Loaded<'_>| loading::fill(loaded, puts, &entries);
-        let choose =
-            |program: &Program<'_>| loading::is_chosen(&run.prog, program) || also(program);
+        let choose = |program: &Program<'_>| {
+            loading::is_chosen(&run.prog, program) || run.prog.is_empty() && also(program)
+        };
         #[cfg(feature = "full")]
         let mut count = super::count::Count::new(&object);
         #[cfg(feature = "full")]

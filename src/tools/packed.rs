@@ -52,10 +52,15 @@ impl Packed {
         use lzma_rust2::{Lzma2Reader, Read};
         let (at, len) = self.0;
         let mut reader = Lzma2Reader::new(ALL, WINDOW, None);
-        // What is before it, and then the object in the place of that.
-        let mut bytes = vec![0; at];
-        reader.read_exact(&mut bytes).ok()?;
-        bytes.resize(len, 0);
+        // What is before it is gone through, a piece at a time, and not kept.
+        let mut passed = [0; 1024];
+        let mut left = at;
+        while left > 0 {
+            let piece = passed.get_mut(..left.min(1024))?;
+            left -= piece.len();
+            reader.read_exact(piece).ok()?;
+        }
+        let mut bytes = vec![0; len];
         reader.read_exact(&mut bytes).ok()?;
         Some(bytes)
     }

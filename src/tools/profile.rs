@@ -10,7 +10,7 @@ pub const TOOL: Tool = Tool {
     object: packed!("profile"),
     work: Work::Data(Data {
         words: "--sample 49hz",
-        shows: "--show samples",
+        shows: "--show samples --by value",
         interval: EACH,
         options: options![
             opt("p", "pid", "PID", "only of this process", "$target_pid=%"),

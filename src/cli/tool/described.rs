@@ -48,7 +48,7 @@ pub fn run(tool: &Tool, data: &Data, args: &[&str], common: &Common) -> Result<(
     let there = places::Places::of([&object]);
     let also = |program: &Program<'_>| match own.iter().find(|(name, _)| *name == program.name) {
         Some((_, asked)) => *asked,
-        None => there.has(&program.hook),
+        None => !program.autoload && there.has(&program.hook),
     };
     asked.work(object, (tool.name, bytes), common, &also)
 }
