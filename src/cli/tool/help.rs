@@ -27,7 +27,8 @@ pub fn text(tool: &Tool, data: &Data) -> String {
         text.push_str(" [INTERVAL [COUNT]]");
     }
     let (first, about) = tool.about.split_at(1);
-    text.extend(["\n\n", &first.to_uppercase(), about, ".\n\nOptions:\n"]);
+    let first = first.to_ascii_uppercase();
+    text.extend(["\n\n", &first, about, ".\n\nOptions:\n"]);
     for option in data.options.iter() {
         let mut name = String::new();
         if !option.short.is_empty() {
