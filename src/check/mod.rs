@@ -129,7 +129,8 @@ fn is_missing(resolution: &Resolution, relo: &CoreRelo, patch: Patch) -> bool {
 /// `struct task_struct.mm`, without the numbers behind it.
 fn name(local: &Btf<'_>, relo: &CoreRelo, resolution: &Resolution) -> String {
     let mut text = resolution.describe(local, relo);
-    if let Some(at) = text.rfind(" (").filter(|_| relo.kind.is_field()) {
+    let numbers = text.as_bytes().windows(2).rposition(|two| two == b" (");
+    if let Some(at) = numbers.filter(|_| relo.kind.is_field()) {
         text.truncate(at);
     }
     text

@@ -1,11 +1,15 @@
 //! How much memory the machine has left.
 
+use super::file;
+
 /// Bytes that can be had without taking anything away from anybody (`MemAvailable` in /proc/meminfo);
 /// `None` where the kernel doesn't tell.
 #[must_use]
 pub fn available() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    in_meminfo(&text, "MemAvailable:")
+    // It stands in the third line.
+    let mut buffer = [0; 512];
+    let text = file::read("/proc/meminfo", &mut buffer).ok()?;
+    in_meminfo(core::str::from_utf8(text).ok()?, "MemAvailable:")
 }
 
 /// A line of /proc/meminfo, in bytes.

@@ -3,6 +3,8 @@
 use rustix::io::{self, Errno};
 use std::ffi::CString;
 
+use super::file;
+
 /// The index of the interface of this name in the network namespace of this process.
 ///
 /// # Errors
@@ -22,21 +24,14 @@ pub fn interface_index(name: &str) -> io::Result<u32> {
 /// The kernel's.
 pub fn interfaces() -> io::Result<Vec<String>> {
     let mut names = Vec::new();
-    // Safety: the list is made by libc, ends with a zero index, and is given back below.
-    let list = unsafe { libc::if_nameindex() };
-    if list.is_null() {
-        return Err(last_error());
-    }
-    let mut at = list;
-    // Safety: `at` goes through the list up to the entry that ends it; each name before is a string.
-    unsafe {
-        while (*at).if_index != 0 && !(*at).if_name.is_null() {
-            let name = std::ffi::CStr::from_ptr((*at).if_name);
-            names.push(name.to_string_lossy().into_owned());
-            at = at.add(1);
+    // Two lines of headings, and one for each with its name before a colon.
+    file::for_each_line(&file::open("/proc/net/dev")?, &mut |line| {
+        if let Some(end) = line.iter().position(|&b| b == b':') {
+            let name = line.get(..end).unwrap_or_default().trim_ascii();
+            names.push(String::from_utf8_lossy(name).into_owned());
         }
-        libc::if_freenameindex(list);
-    }
+        true
+    })?;
     Ok(names)
 }
 
@@ -44,7 +39,7 @@ pub fn interfaces() -> io::Result<Vec<String>> {
 pub fn is_up(name: &str) -> Option<bool> {
     let path = ["/sys/class/net/", name, "/flags"].concat();
     let mut buffer = [0; 32];
-    let text = std::str::from_utf8(super::file::read(&path, &mut buffer).ok()?).ok()?;
+    let text = std::str::from_utf8(file::read(&path, &mut buffer).ok()?).ok()?;
     let flags = u32::from_str_radix(text.trim().strip_prefix("0x")?, 16).ok()?;
     Some(flags & libc::IFF_UP.cast_unsigned() != 0)
 }

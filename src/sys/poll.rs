@@ -202,8 +202,11 @@ pub fn wait_writable(
 /// Rounded up, so that a wait of less than a millisecond is none of zero; kernels before 5.11 know
 /// no finer one. Eleven days are as good as for ever.
 fn whole_milliseconds(time: Duration) -> Timespec {
-    let milliseconds = time.as_nanos().div_ceil(1_000_000).min(1_000_000_000);
-    let milliseconds = i64::try_from(milliseconds).unwrap_or(i64::MAX);
+    // Not by as_nanos(): its division of 128 bits would be the only one.
+    let most = Duration::from_secs(1_000_000);
+    let time = time.min(most);
+    let milliseconds = time.as_secs() * 1000 + u64::from(time.subsec_nanos().div_ceil(1_000_000));
+    let milliseconds = milliseconds.cast_signed();
     Timespec {
         tv_sec: milliseconds / 1000,
         tv_nsec: milliseconds % 1000 * 1_000_000,

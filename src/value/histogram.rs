@@ -83,9 +83,13 @@ fn row(count: u64, most: u64, bar: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(b" : ");
     left(8, out, |out| push_unsigned(count, out));
     out.extend_from_slice(b" |");
-    // No count is above the most, so the quotient fits.
-    let full = (u128::from(count) * u128::from(bar)).checked_div(u128::from(most));
-    let full = full.unwrap_or(0).min(u128::from(bar)) as usize;
+    // No count is above the most. Of large ones the last bits are left out, which no bar shows: bars are
+    // shorter than 65536, so that the product fits.
+    let rest = 16u32.saturating_sub(most.leading_zeros());
+    let full = (count >> rest)
+        .saturating_mul(bar)
+        .checked_div(most >> rest);
+    let full = full.unwrap_or(0).min(bar) as usize;
     out.resize(out.len() + full, b'*');
     spaces(bar as usize - full, out);
     out.extend_from_slice(b"|\n");

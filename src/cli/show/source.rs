@@ -5,7 +5,7 @@
 //! bpf(2). What was counted since the last time is the difference from what was there then. An entry is
 //! removed when the map is half full and it has not changed since the last time.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use btfly::btf::TypeId;
 use btfly::load::{Entries, Loaded, LoadedMap, is_per_cpu, is_walkable};
@@ -57,9 +57,9 @@ enum Place {
     Variable { offset: usize, size: usize },
 }
 
-/// What was in the map when it was looked at before, by key.
+/// What was in the map when it was looked at before, by key; what was seen again is taken.
 #[derive(Default)]
-struct Earlier(HashMap<Vec<u8>, Vec<u8>>);
+struct Earlier(BTreeMap<Vec<u8>, Option<Vec<u8>>>);
 
 impl Source {
     /// Finds the map or variable `name` for `option`.
@@ -196,10 +196,10 @@ impl Source {
     ) -> Result<Earlier, Failure> {
         let each = self.part();
         let full = entries.len() > self.max_entries / 2 && !is_array(self.map_type);
-        let mut now = HashMap::with_capacity(entries.len());
+        let mut now = BTreeMap::new();
         for (key, value) in self.own(entries) {
             let mut news = value.to_vec();
-            let before = earlier.0.remove(key);
+            let before = earlier.0.get_mut(key).and_then(Option::take);
             if let Some(before) = &before {
                 self.subtract(&mut news, before, each);
             }
@@ -219,11 +219,11 @@ impl Source {
             if moved {
                 self.push(key, &news, each, rows);
             }
-            now.insert(key.to_vec(), value.to_vec());
+            now.insert(key.to_vec(), Some(value.to_vec()));
         }
         // An entry that was only missed is no new one when it is seen again.
         if !entries.is_whole() {
-            now.extend(earlier.0);
+            now.extend(earlier.0.into_iter().filter(|(_, value)| value.is_some()));
         }
         Ok(Earlier(now))
     }

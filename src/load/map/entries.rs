@@ -5,7 +5,7 @@
 //! under us leads back to the first, so keys that were seen are passed over, and the steps are counted. A
 //! walk ends, whatever programs do.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use rustix::fd::AsFd;
 use rustix::io::Errno;
@@ -246,7 +246,7 @@ fn by_keys(
     reading: Reading,
 ) -> Result<Entries, Errno> {
     let mut entries = Entries::of(elements);
-    let mut seen = HashSet::new();
+    let mut seen = BTreeSet::new();
     let mut next = vec![0; elements.key_len()];
     let mut value = vec![0; elements.value_len()];
     let mut key: Option<Vec<u8>> = None;
