@@ -156,7 +156,7 @@ fn what_does_not_fit_together_is_told_by_name_and_both_objects() {
         let a = object(&[name, "_a"].concat(), &user(declared, use_));
         let b = object(&[name, "_b"].concat(), defined);
         let error = join(&[("a.o", &a), ("b.o", &b)]).expect_err(name);
-        assert!(matches!(error, JoinError::Other { .. }), "{name}: {error}");
+        assert!(matches!(*error, JoinError::Other { .. }), "{name}: {error}");
         let text = error.to_string();
         for word in words.iter().chain(&["a.o", "b.o"]) {
             assert!(text.contains(word), "{name}: {word} in {text}");

@@ -6,7 +6,7 @@ use crate::btf::{Btf, Header, Kind, Linkage, TypeId, Types};
 
 /// Compares each extern that is defined elsewhere with its definition: function or variable, size of
 /// the variable or definition of the map, number of parameters.
-pub(super) fn externs(inputs: &[Input<'_>], symbols: &Symbols<'_>) -> Result<(), JoinError> {
+pub(super) fn externs(inputs: &[Input<'_>], symbols: &Symbols<'_>) -> Result<(), Box<JoinError>> {
     for input in inputs {
         let Some(btf) = &input.btf else {
             continue;
@@ -36,7 +36,8 @@ pub(super) fn externs(inputs: &[Input<'_>], symbols: &Symbols<'_>) -> Result<(),
                     wanted,
                     definer: definer.name.into(),
                     defined,
-                });
+                }
+                .into());
             }
         }
     }

@@ -16,7 +16,7 @@ const LINE_INFO: &[Field] = &[Field::Name, Field::Name, Field::Plain];
 const CORE_RELOS: &[Field] = &[Field::Type, Field::Name, Field::Plain];
 
 /// The bytes of the section.
-pub(super) fn merge(inputs: &[Input<'_>]) -> Result<Vec<u8>, JoinError> {
+pub(super) fn merge(inputs: &[Input<'_>]) -> Result<Vec<u8>, Box<JoinError>> {
     let tables = [
         table(inputs, &|i| &i.ext.func_info, FUNC_INFO)?,
         table(inputs, &|i| &i.ext.line_info, LINE_INFO)?,
@@ -51,7 +51,7 @@ fn table<'t, 'a: 't>(
     inputs: &'t [Input<'a>],
     of: &dyn Fn(&'t Input<'a>) -> &'t ExtRecords<'a>,
     fields: &[Field],
-) -> Result<Vec<u8>, JoinError> {
+) -> Result<Vec<u8>, Box<JoinError>> {
     let len = inputs.iter().map(|input| of(input).record_len).max();
     let len = len.unwrap_or_default();
     let mut out = Vec::new();
@@ -87,7 +87,7 @@ fn append(
     base: u64,
     fields: &[Field],
     out: &mut Vec<u8>,
-) -> Result<(), JoinError> {
+) -> Result<(), Box<JoinError>> {
     let (words, _) = record.as_chunks::<4>();
     for (index, word) in words.iter().enumerate() {
         let word = u32::from_le_bytes(*word);
@@ -106,11 +106,11 @@ fn append(
 }
 
 /// A name's new offset. The empty name stays the first.
-pub(super) fn shift(name: u32, by: u32) -> Result<u32, JoinError> {
+pub(super) fn shift(name: u32, by: u32) -> Result<u32, Box<JoinError>> {
     match name {
         0 => Ok(0),
         _ => name
             .checked_add(by)
-            .ok_or(JoinError::TooLarge("names of types")),
+            .ok_or_else(|| Box::new(JoinError::TooLarge("names of types"))),
     }
 }

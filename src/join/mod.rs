@@ -55,7 +55,7 @@ struct Place {
 }
 
 impl<'a> Input<'a> {
-    fn open(name: &'a str, bytes: &'a [u8]) -> Result<Input<'a>, JoinError> {
+    fn open(name: &'a str, bytes: &'a [u8]) -> Result<Input<'a>, Box<JoinError>> {
         let elf = Elf::parse(bytes).map_err(|source| JoinError::Elf {
             object: name.into(),
             source,
@@ -117,7 +117,7 @@ impl<'a> Input<'a> {
 /// # Ok(())
 /// # }
 /// ```
-pub fn join(objects: &[(&str, &[u8])]) -> Result<Vec<u8>, JoinError> {
+pub fn join(objects: &[(&str, &[u8])]) -> Result<Vec<u8>, Box<JoinError>> {
     let inputs = objects.iter().map(|(name, bytes)| Input::open(name, bytes));
     let mut inputs = inputs.collect::<Result<Vec<_>, _>>()?;
     let mut sections = sections::lay_out(&mut inputs)?;

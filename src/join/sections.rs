@@ -60,7 +60,7 @@ fn is_kept(section: &elf::Section<'_>) -> bool {
 }
 
 /// Lays out the sections of all objects, and notes in each object where its own went.
-pub(super) fn lay_out<'a>(inputs: &mut [Input<'a>]) -> Result<Vec<Section<'a>>, JoinError> {
+pub(super) fn lay_out<'a>(inputs: &mut [Input<'a>]) -> Result<Vec<Section<'a>>, Box<JoinError>> {
     let mut out: Vec<Section<'a>> = Vec::new();
     let mut license: Option<(&str, &[u8])> = None;
     for input in inputs {
@@ -87,7 +87,8 @@ pub(super) fn lay_out<'a>(inputs: &mut [Input<'a>]) -> Result<Vec<Section<'a>>, 
                     one,
                     second: input.name.into(),
                     other,
-                });
+                }
+                .into());
             }
             if let Some(license) = out.get_mut(place.section) {
                 license.data = Cow::Borrowed(b"GPL\0");
@@ -105,7 +106,10 @@ fn words(license: &[u8]) -> String {
     String::from_utf8_lossy(text).into_owned()
 }
 
-fn append<'a>(out: &mut Vec<Section<'a>>, section: &elf::Section<'a>) -> Result<Place, JoinError> {
+fn append<'a>(
+    out: &mut Vec<Section<'a>>,
+    section: &elf::Section<'a>,
+) -> Result<Place, Box<JoinError>> {
     let align = section.align.clamp(1, 4096).next_power_of_two();
     let Some(at) = out.iter().position(|o| o.name == section.name) else {
         out.push(Section {
@@ -126,7 +130,7 @@ fn append<'a>(out: &mut Vec<Section<'a>>, section: &elf::Section<'a>) -> Result<
     let base = known.size.checked_next_multiple_of(align);
     let end = base.and_then(|base| base.checked_add(section.size));
     let (Some(base), Some(end)) = (base, end.filter(|end| *end <= MOST)) else {
-        return Err(JoinError::TooLarge("a section has more than 2 GiB"));
+        return Err(JoinError::TooLarge("a section has more than 2 GiB").into());
     };
     if known.kind == SHT_PROGBITS.0 || section.kind == SHT_PROGBITS.0 {
         // What one object leaves to be zero, and another does not, is written out.

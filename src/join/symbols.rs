@@ -39,7 +39,7 @@ impl<'a> Symbols<'a> {
 type Winner = (usize, usize);
 
 /// Decides what each name means, and notes in each object the numbers that its symbols have now.
-pub(super) fn resolve<'a>(inputs: &mut [Input<'a>]) -> Result<Symbols<'a>, JoinError> {
+pub(super) fn resolve<'a>(inputs: &mut [Input<'a>]) -> Result<Symbols<'a>, Box<JoinError>> {
     let winners = winners(inputs)?;
     let mut all = Vec::new();
     let mut numbers: Vec<Vec<usize>> = Vec::new();
@@ -99,7 +99,7 @@ fn extern_binding(inputs: &[Input<'_>], name: &str) -> Binding {
 }
 
 /// The symbol that counts for each global name: a strong definition, a weak one, or none.
-fn winners<'a>(inputs: &[Input<'a>]) -> Result<BTreeMap<&'a str, Winner>, JoinError> {
+fn winners<'a>(inputs: &[Input<'a>]) -> Result<BTreeMap<&'a str, Winner>, Box<JoinError>> {
     let mut winners: BTreeMap<&str, (Winner, u8)> = BTreeMap::new();
     for (index, input) in inputs.iter().enumerate() {
         for (at, symbol) in input.elf.symbols.iter().enumerate() {
@@ -121,7 +121,8 @@ fn winners<'a>(inputs: &[Input<'a>]) -> Result<BTreeMap<&'a str, Winner>, JoinEr
                         name: symbol.name.into(),
                         first: first.into(),
                         second: input.name.into(),
-                    });
+                    }
+                    .into());
                 }
                 Some((_, best)) if *best >= rank => {}
                 _ => {

@@ -60,7 +60,7 @@ fn one_object_alone_stays_what_it_is() {
 #[test]
 fn a_name_that_two_objects_define_is_told_with_both() {
     let error = join(&[("a.o", HELLO), ("b.o", HELLO)]).unwrap_err();
-    let JoinError::Twice { first, second, .. } = &error else {
+    let JoinError::Twice { first, second, .. } = &*error else {
         panic!("{error}");
     };
     assert_eq!((first.as_str(), second.as_str()), ("a.o", "b.o"));

@@ -20,7 +20,7 @@ pub(super) fn merge<'a>(
     inputs: &mut [Input<'a>],
     symbols: &Symbols<'a>,
     sections: &[Section<'_>],
-) -> Result<Option<Vec<u8>>, JoinError> {
+) -> Result<Option<Vec<u8>>, Box<JoinError>> {
     if inputs.iter().all(|input| input.btf.is_none()) {
         return Ok(None);
     }
@@ -62,7 +62,7 @@ pub(super) fn merge<'a>(
     let (Ok(types_len), Ok(strings_len)) =
         (u32::try_from(types.len()), u32::try_from(strings.len()))
     else {
-        return Err(JoinError::TooLarge("types"));
+        return Err(JoinError::TooLarge("types").into());
     };
     let header = [0x0001_eb9f, 24, 0, types_len, types_len, strings_len];
     let mut out: Vec<u8> = header.iter().flat_map(|word| word.to_le_bytes()).collect();
@@ -123,7 +123,7 @@ fn gather<'a>(
     btf: &Btf<'a>,
     datasecs: &mut Vec<Datasec<'a>>,
     outside: &mut BTreeSet<&'a str>,
-) -> Result<BTreeSet<u32>, JoinError> {
+) -> Result<BTreeSet<u32>, Box<JoinError>> {
     let mut dropped = BTreeSet::new();
     for id in btf.ids() {
         let header = btf.header(id).map_err(failed(input.name))?;
@@ -189,7 +189,7 @@ struct Records<'r, 'a> {
 
 impl Records<'_, '_> {
     /// Appends a record, with its names and types moved.
-    fn append(&self, header: &Header, out: &mut Vec<u8>) -> Result<(), JoinError> {
+    fn append(&self, header: &Header, out: &mut Vec<u8>) -> Result<(), Box<JoinError>> {
         let start = self.btf.record_at(header.id);
         let start = start.map_err(failed(self.input.name))?;
         let layout = self.btf.layout();

@@ -66,12 +66,12 @@ pub(super) fn object(
     inputs: &[Input<'_>],
     sections: &[Section<'_>],
     symbols: &Symbols<'_>,
-) -> Result<Vec<u8>, JoinError> {
+) -> Result<Vec<u8>, Box<JoinError>> {
     let relocations = relocations(inputs, sections.len())?;
     let tables = relocations.iter().filter(|table| !table.is_empty()).count();
     let symtab = 1 + sections.len() + tables;
     if symtab + 3 >= RESERVED {
-        return Err(JoinError::TooLarge("there are too many sections"));
+        return Err(JoinError::TooLarge("there are too many sections").into());
     }
     let mut file = File {
         bytes: vec![0; HEADER],
@@ -149,7 +149,7 @@ fn finish(mut file: File, count: u16) -> Vec<u8> {
 
 /// The relocations of each section. What an instruction holds of the place stays as it is: a symbol of
 /// an object's section now tells where that object's part begins.
-fn relocations(inputs: &[Input<'_>], sections: usize) -> Result<Vec<Vec<u8>>, JoinError> {
+fn relocations(inputs: &[Input<'_>], sections: usize) -> Result<Vec<Vec<u8>>, Box<JoinError>> {
     let mut tables = vec![Vec::new(); sections];
     for input in inputs {
         for index in 0..input.elf.sections.len() {
@@ -178,7 +178,7 @@ fn relocations(inputs: &[Input<'_>], sections: usize) -> Result<Vec<Vec<u8>>, Jo
 }
 
 /// The symbols, their names, and the number of the first global one.
-fn symbol_table(symbols: &Symbols<'_>) -> Result<(Vec<u8>, Vec<u8>, u32), JoinError> {
+fn symbol_table(symbols: &Symbols<'_>) -> Result<(Vec<u8>, Vec<u8>, u32), Box<JoinError>> {
     let mut table = vec![0; SYMBOL as usize];
     let mut names = vec![0u8];
     let mut first_global = 1;
