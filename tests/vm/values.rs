@@ -3,12 +3,13 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::board::{object, on_board};
 use crate::left::Snapshot;
 use crate::run::prctl;
-use crate::watch::{Watch, full};
+use crate::watch::{self, Watch, full};
 
 /// A full build with its options; what it has to say first is waited for.
 fn start(options: &[&str]) -> Watch {
@@ -297,22 +298,37 @@ fn a_full_disk_is_counted_and_told_and_the_program_goes_on() {
 #[test]
 fn what_a_slow_reader_does_not_take_is_dropped_and_counted() {
     on_board!();
-    const SENT: u64 = 3000;
     let values = object("tests/values.bpf.o");
     let mut command = full();
     command.args(["run", &values, "--json"]);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
+    watch::shrink(child.stdout.as_ref().unwrap());
     let mut errors = BufReader::new(child.stderr.take().unwrap()).lines();
     let first = errors.next().unwrap().unwrap();
     assert!(first.contains("attached"), "{first}");
-    for number in 0..SENT {
-        prctl(1);
-        // Time for the ring to be read: that of the reader is what this is about.
-        if number % 2 == 0 {
-            std::thread::sleep(Duration::from_millis(10));
+    let (enough, sent) = (AtomicBool::new(false), AtomicU64::new(0));
+    let mut told = Vec::new();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !enough.load(Ordering::Relaxed) {
+                (0..4).for_each(|_| prctl(1));
+                sent.fetch_add(4, Ordering::Relaxed);
+                // Time for the ring to be read: that of the reader is what this is about.
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        });
+        // Until the pipe and what waits for it are full.
+        for line in errors.by_ref().map(Result::unwrap) {
+            let full = line.starts_with("dropped");
+            told.push(line);
+            if full {
+                break;
+            }
         }
-    }
+        enough.store(true, Ordering::Relaxed);
+    });
+    let sent = sent.into_inner();
     std::thread::sleep(Duration::from_millis(500));
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     // One more, behind what was dropped, once there is room again.
@@ -328,8 +344,8 @@ fn what_a_slow_reader_does_not_take_is_dropped_and_counted() {
     // Safety: no memory is involved; the child has not been waited for.
     unsafe { libc::kill(child.id() as libc::pid_t, libc::SIGINT) };
     text.extend(lines.map(Result::unwrap));
-    let errors: Vec<String> = errors.map(Result::unwrap).collect();
-    let errors = errors.join("\n");
+    told.extend(errors.map(Result::unwrap));
+    let errors = told.join("\n");
     let status = child.wait().unwrap();
     assert_eq!(status.code(), Some(0), "{errors}");
     let number = |key: &str| -> u64 {
@@ -356,7 +372,7 @@ fn what_a_slow_reader_does_not_take_is_dropped_and_counted() {
     let (told, lost) = (number("dropped"), lost.unwrap_or(0));
     assert_eq!(
         (received + told + lost, number("lost")),
-        (SENT + 1, lost),
+        (sent + 1, lost),
         "{received} received, {told} dropped, {lost} lost; {errors}"
     );
     assert!(

@@ -3,6 +3,7 @@
 use std::env;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
+use std::os::fd::AsRawFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
@@ -113,6 +114,22 @@ pub fn watch_by(build: fn() -> Command, args: &[&str]) -> Watch {
     let watch = Watch::spawn(command);
     watch.header();
     watch
+}
+
+/// Gives a pipe as little room as it can have: a page.
+pub fn shrink(pipe: &impl AsRawFd) {
+    // Safety: no memory is involved; the descriptor is open.
+    let room = unsafe { libc::fcntl(pipe.as_raw_fd(), libc::F_SETPIPE_SZ, 1) };
+    assert!(room > 0, "{}", std::io::Error::last_os_error());
+}
+
+/// Bytes that wait in a pipe to be read.
+pub fn waiting(pipe: &impl AsRawFd) -> usize {
+    let mut bytes: libc::c_int = 0;
+    // Safety: the descriptor is open, and the number lives on.
+    let result = unsafe { libc::ioctl(pipe.as_raw_fd(), libc::FIONREAD, &mut bytes) };
+    assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+    usize::try_from(bytes).unwrap()
 }
 
 impl Watch {
