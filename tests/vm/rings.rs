@@ -12,7 +12,7 @@ use btfly::ring::{Record, RingOptions, Rings};
 use btfly::target::Kernel;
 use rustix::fd::AsFd;
 
-use crate::board::{object, on_board};
+use crate::board::{object, on_board, pages_of_memory};
 use crate::left::Snapshot;
 use crate::watch::{Done, Watch, full, watch_by};
 
@@ -423,9 +423,7 @@ fn sizes_of_rings_that_can_not_be_are_refused_by_name() {
     on_board!();
     let before = Snapshot::take();
     let rings = object("tests/rings.bpf.o");
-    // Safety of nothing depends on it: a plain question to the kernel.
-    let all = unsafe { libc::sysconf(libc::_SC_PHYS_PAGES) };
-    let too_many = u64::try_from(all).unwrap().next_power_of_two().to_string();
+    let too_many = pages_of_memory().next_power_of_two().to_string();
     for (options, code, words) in [
         (
             &["--pages", "3"][..],

@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::board::{object, on_board};
@@ -295,6 +295,25 @@ fn a_full_disk_is_counted_and_told_and_the_program_goes_on() {
     before.is_restored();
 }
 
+/// Sends some events, over and over with a pause, until all is done: how many it were.
+fn sending(number: u64, times: u64, pause: Duration, then: impl FnOnce()) -> u64 {
+    let enough = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let sender = scope.spawn(|| {
+            let mut sent = 0;
+            while !enough.load(Ordering::Relaxed) {
+                (0..times).for_each(|_| prctl(number));
+                sent += times;
+                std::thread::sleep(pause);
+            }
+            sent
+        });
+        then();
+        enough.store(true, Ordering::Relaxed);
+        sender.join().unwrap()
+    })
+}
+
 #[test]
 fn what_a_slow_reader_does_not_take_is_dropped_and_counted() {
     on_board!();
@@ -307,17 +326,9 @@ fn what_a_slow_reader_does_not_take_is_dropped_and_counted() {
     let mut errors = BufReader::new(child.stderr.take().unwrap()).lines();
     let first = errors.next().unwrap().unwrap();
     assert!(first.contains("attached"), "{first}");
-    let (enough, sent) = (AtomicBool::new(false), AtomicU64::new(0));
-    let mut told = Vec::new();
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !enough.load(Ordering::Relaxed) {
-                (0..4).for_each(|_| prctl(1));
-                sent.fetch_add(4, Ordering::Relaxed);
-                // Time for the ring to be read: that of the reader is what this is about.
-                std::thread::sleep(Duration::from_millis(10));
-            }
-        });
+    let (mut sent, mut told) = (0, Vec::new());
+    // Time for the ring to be read: that of the reader is what this is about.
+    sent += sending(1, 4, Duration::from_millis(10), || {
         // Until the pipe and what waits for it are full.
         for line in errors.by_ref().map(Result::unwrap) {
             let full = line.starts_with("dropped");
@@ -326,21 +337,20 @@ fn what_a_slow_reader_does_not_take_is_dropped_and_counted() {
                 break;
             }
         }
-        enough.store(true, Ordering::Relaxed);
     });
-    let sent = sent.into_inner();
     std::thread::sleep(Duration::from_millis(500));
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    // One more, behind what was dropped, once there is room again.
+    // More, behind what was dropped, once there is room again.
     let mut text: Vec<String> = lines.by_ref().take(300).map(Result::unwrap).collect();
-    prctl(2);
-    for line in lines.by_ref().map(Result::unwrap) {
-        let last = line.contains("\"number\":2,");
-        text.push(line);
-        if last {
-            break;
+    sent += sending(2, 1, Duration::from_millis(200), || {
+        for line in lines.by_ref().map(Result::unwrap) {
+            let last = line.contains("\"number\":2,");
+            text.push(line);
+            if last {
+                break;
+            }
         }
-    }
+    });
     // Safety: no memory is involved; the child has not been waited for.
     unsafe { libc::kill(child.id() as libc::pid_t, libc::SIGINT) };
     text.extend(lines.map(Result::unwrap));
@@ -372,7 +382,7 @@ fn what_a_slow_reader_does_not_take_is_dropped_and_counted() {
     let (told, lost) = (number("dropped"), lost.unwrap_or(0));
     assert_eq!(
         (received + told + lost, number("lost")),
-        (sent + 1, lost),
+        (sent, lost),
         "{received} received, {told} dropped, {lost} lost; {errors}"
     );
     assert!(
