@@ -216,6 +216,11 @@ impl Watch {
         self.stdout.all()
     }
 
+    /// Whether it has said this on standard error.
+    pub fn has_said(&self, words: &str) -> bool {
+        self.stderr.all().iter().any(|line| line.contains(words))
+    }
+
     pub fn signal(&self, signal: i32) {
         let pid = self.child.id() as libc::pid_t;
         // Safety: no memory is involved; the child has not been waited for, so the pid is its own.
