@@ -3,7 +3,7 @@
 
 use btfly::ring::Batch;
 use btfly::sys::kernel::{Clock, now_ns};
-use btfly::value::{Cells, Fields, WallClock, escape, escape_json, push_unsigned};
+use btfly::value::{Cells, Fields, Start, WallClock, escape, escape_json, push_unsigned};
 
 use super::output_options::OutputOptions;
 use super::sink::Notice;
@@ -65,7 +65,7 @@ pub struct Formatted<'v> {
 struct Place {
     map: String,
     cpu: u32,
-    json: Vec<u8>,
+    json: Start,
 }
 
 impl<'v> Formatted<'v> {
@@ -105,36 +105,34 @@ impl<'v> Formatted<'v> {
         !self.without_cpu.iter().any(|name| name == map)
     }
 
-    fn place_of(&mut self, map: &str, cpu: u32, now: i64) -> Place {
-        let mut json = std::mem::take(&mut self.place.json);
-        json.clear();
-        begin(&mut self.clock, now, &mut json);
-        json.extend_from_slice(b",\"cpu\":");
-        match self.has_cpu(map) {
-            true => push_unsigned(u64::from(cpu), &mut json),
-            false => json.extend_from_slice(b"null"),
-        }
-        json.extend_from_slice(b",\"map\":\"");
-        escape_json(map.as_bytes(), &mut json);
-        json.push(b'"');
-        Place {
-            map: map.to_owned(),
-            cpu,
-            json,
-        }
+    fn begin_at(&mut self, map: &str, cpu: u32) {
+        let (now, has_cpu) = (self.now(), self.has_cpu(map));
+        let Formatted { place, clock, .. } = self;
+        place.json.set(|json| {
+            begin(clock, now, json);
+            json.extend_from_slice(b",\"cpu\":");
+            match has_cpu {
+                true => push_unsigned(u64::from(cpu), json),
+                false => json.extend_from_slice(b"null"),
+            }
+            json.extend_from_slice(b",\"map\":\"");
+            escape_json(map.as_bytes(), json);
+            json.push(b'"');
+        });
+        place.map.clear();
+        place.map.push_str(map);
+        place.cpu = cpu;
     }
 
     fn json(&mut self, map: &str, cpu: u32, bytes: &[u8], out: &mut Vec<u8>) -> bool {
         let same = self.place.cpu == cpu && self.place.map == map;
-        if self.valid == 0 || !same {
-            let now = self.now();
-            self.place = self.place_of(map, cpu, now);
-        } else {
-            self.valid -= 1;
+        match self.valid > 0 && same {
+            true => self.valid -= 1,
+            false => self.begin_at(map, cpu),
         }
-        out.extend_from_slice(&self.place.json);
-        let shown = self.view.fields(map, bytes, &mut Fields::json(out));
-        out.extend_from_slice(b"}\n");
+        let mut fields = Fields::json(&self.place.json, out);
+        let shown = self.view.fields(map, bytes, &mut fields);
+        fields.end();
         shown
     }
 
@@ -149,6 +147,7 @@ impl<'v> Formatted<'v> {
         }
         let mut fields = Fields::csv(&mut self.cells);
         let shown = self.view.fields(map, bytes, &mut fields);
+        fields.end();
         self.cells.row(out);
         shown
     }
@@ -157,8 +156,9 @@ impl<'v> Formatted<'v> {
         self.stamp(out);
         escape(map.as_bytes(), out);
         out.push(b' ');
-        let shown = self.view.fields(map, bytes, &mut Fields::tree(out));
-        out.extend_from_slice(b"\n}\n");
+        let mut fields = Fields::tree(out);
+        let shown = self.view.fields(map, bytes, &mut fields);
+        fields.end();
         shown
     }
 

@@ -193,11 +193,7 @@ impl Plan {
     /// `-`; bytes after the last field are not shown (see [`Plan::fit`]).
     pub fn row(&self, record: &[u8], out: &mut Vec<u8>) {
         #[cfg(feature = "full")]
-        {
-            let mut room = super::Room::new(out);
-            self.put_row(record, &mut room);
-            room.end();
-        }
+        self.put_row(record, &mut super::Room::new(out));
         #[cfg(not(feature = "full"))]
         for (index, column) in self.columns.iter().enumerate() {
             let start = out.len();

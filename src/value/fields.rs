@@ -5,9 +5,10 @@
 
 use core::ops::Range;
 
+use super::plan::Label;
 use super::render::Style;
 use super::{
-    Plan, Room, escape_csv, escape_json, escape_quoted, push_hex, push_signed, push_unsigned,
+    Plan, Room, Start, escape_csv, escape_json, escape_quoted, push_hex, push_signed, push_unsigned,
 };
 
 /// What every event has. A field of one of these names gets `_` behind it.
@@ -22,10 +23,30 @@ pub struct Fields<'o> {
 #[derive(Debug)]
 enum Out<'o> {
     /// Members of an object that is open.
-    Json(&'o mut Vec<u8>),
+    Json(Room<'o>),
     /// Lines of a tree, one level deep.
     Tree(&'o mut Vec<u8>),
     Csv(&'o mut Cells),
+}
+
+/// What a type is called, also as JSON has it in each event.
+#[derive(Clone, Debug)]
+pub struct KindName {
+    /// As the BTF has it.
+    pub name: String,
+    json: Label,
+}
+
+impl KindName {
+    /// A name, made ready.
+    pub fn new(name: String) -> KindName {
+        let mut json = Vec::new();
+        Fields::json(&Start::default(), &mut json).kind(Some(&name));
+        KindName {
+            name,
+            json: Label::new(json),
+        }
+    }
 }
 
 /// A row of CSV while it is filled: its columns are known, and come in any order.
@@ -114,10 +135,10 @@ fn quote(cell: &[u8], out: &mut Vec<u8>) {
 }
 
 impl<'o> Fields<'o> {
-    /// Fields become members of a JSON object that was begun in `out`.
-    pub fn json(out: &'o mut Vec<u8>) -> Fields<'o> {
+    /// Fields become members of a JSON object that begins as `start` does.
+    pub fn json(start: &Start, out: &'o mut Vec<u8>) -> Fields<'o> {
         Fields {
-            out: Out::Json(out),
+            out: Out::Json(Room::begin(start, out)),
         }
     }
 
@@ -135,14 +156,26 @@ impl<'o> Fields<'o> {
         }
     }
 
+    /// The event has no more fields: a line of JSON or a tree ends.
+    pub fn end(self) {
+        match self.out {
+            Out::Json(mut room) => {
+                room.push(b'}');
+                room.push(b'\n');
+            }
+            Out::Tree(out) => out.extend_from_slice(b"\n}\n"),
+            Out::Csv(_) => {}
+        }
+    }
+
     /// Says what type the event is of, before its first field; `None` where that is not known.
     pub fn kind(&mut self, name: Option<&str>) {
         match (&mut self.out, name) {
-            (Out::Json(out), None) => out.extend_from_slice(b",\"type\":null"),
-            (Out::Json(out), Some(name)) => {
-                out.extend_from_slice(b",\"type\":\"");
-                escape_json(name.as_bytes(), out);
-                out.push(b'"');
+            (Out::Json(room), None) => room.put(b",\"type\":null"),
+            (Out::Json(room), Some(name)) => {
+                room.put(b",\"type\":\"");
+                room.json(name.as_bytes());
+                room.push(b'"');
             }
             (Out::Tree(out), name) => {
                 super::escape(name.unwrap_or_default().as_bytes(), out);
@@ -158,11 +191,11 @@ impl<'o> Fields<'o> {
         }
     }
 
-    /// The same, with what [`Fields::kind`] writes of it in JSON: it was written before.
-    pub fn known_kind(&mut self, name: &str, json: &[u8]) {
+    /// The same of a type that many events are of.
+    pub fn known_kind(&mut self, kind: &KindName) {
         match &mut self.out {
-            Out::Json(out) => out.extend_from_slice(json),
-            _ => self.kind(Some(name)),
+            Out::Json(room) => room.label(&kind.json),
+            _ => self.kind(Some(&kind.name)),
         }
     }
 
@@ -230,12 +263,10 @@ impl<'o> Fields<'o> {
 
     /// All fields of a record.
     pub fn record(&mut self, plan: &Plan, record: &[u8]) {
-        if let Out::Json(out) = &mut self.out
-            && out.last() != Some(&b'{')
+        if let Out::Json(room) = &mut self.out
+            && room.last() != Some(b'{')
         {
-            let mut room = Room::new(out);
-            plan.put_members(record, &mut room);
-            return room.end();
+            return plan.put_members(record, room);
         }
         for column in &plan.columns {
             let at = column.at as usize;
@@ -252,18 +283,18 @@ impl<'o> Fields<'o> {
             return;
         }
         match &mut self.out {
-            Out::Json(out) => {
+            Out::Json(room) => {
                 for (index, (field, name)) in named.iter().enumerate() {
-                    out.extend_from_slice(match index {
+                    room.put(match index {
                         0 => b",\"symbols\":{\"",
                         _ => b",\"",
                     });
-                    escape_json(field.as_bytes(), out);
-                    out.extend_from_slice(b"\":\"");
-                    escape_json(name.as_bytes(), out);
-                    out.push(b'"');
+                    room.json(field.as_bytes());
+                    room.put(b"\":\"");
+                    room.json(name.as_bytes());
+                    room.push(b'"');
                 }
-                out.push(b'}');
+                room.push(b'}');
             }
             Out::Tree(out) => {
                 for (field, name) in named {
@@ -283,15 +314,15 @@ impl<'o> Fields<'o> {
             false => "",
         };
         match &mut self.out {
-            Out::Json(out) => {
-                if out.last() != Some(&b'{') {
-                    out.push(b',');
+            Out::Json(room) => {
+                if room.last() != Some(b'{') {
+                    room.push(b',');
                 }
-                out.push(b'"');
-                out.extend_from_slice(name.as_bytes());
-                out.extend_from_slice(tail.as_bytes());
-                out.extend_from_slice(b"\":");
-                write(Style::Json, out);
+                room.push(b'"');
+                room.put(name.as_bytes());
+                room.put(tail.as_bytes());
+                room.put(b"\":");
+                room.append(|out| write(Style::Json, out));
             }
             Out::Tree(out) => {
                 out.extend_from_slice(b"\n  ");

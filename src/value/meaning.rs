@@ -225,9 +225,7 @@ impl Meaning {
 
 /// Appends nanoseconds in the largest unit that there is one of, exactly.
 pub(super) fn push_time(ns: u64, out: &mut Vec<u8>) {
-    let mut room = Room::new(out);
-    room.time(ns);
-    room.end();
+    Room::new(out).time(ns);
 }
 
 /// A time in the largest unit that there is one of.

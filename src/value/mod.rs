@@ -51,7 +51,7 @@ pub use escape::{escape, escape_json, until_nul};
 #[cfg(feature = "full")]
 pub use escape::{escape_csv, escape_quoted};
 #[cfg(feature = "full")]
-pub use fields::{Cells, ENVELOPE, Fields};
+pub use fields::{Cells, ENVELOPE, Fields, KindName};
 #[cfg(feature = "full")]
 pub use histogram::{Scale, histogram, range_of, slot_of};
 #[cfg(feature = "full")]
@@ -59,6 +59,6 @@ pub use number::read_number;
 pub use number::{push_hex, push_signed, push_unsigned, push_wide};
 pub use plan::Plan;
 #[cfg(feature = "full")]
-pub use room::Room;
+pub use room::{Room, Start};
 #[cfg(feature = "full")]
 pub use time::WallClock;

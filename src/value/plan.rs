@@ -131,7 +131,7 @@ pub(super) struct Column {
     pub width: u16,
 }
 
-/// What stands before a field in JSON: its name in quotes between a comma and a colon.
+/// Bytes that every line has, as what stands before a field in JSON: its name in quotes between a comma and a colon.
 #[cfg(feature = "full")]
 #[derive(Clone, Debug)]
 pub(super) struct Label {
@@ -146,7 +146,7 @@ pub(super) struct Label {
 impl Label {
     pub const SHORT: usize = 32;
 
-    fn new(whole: Vec<u8>) -> Label {
+    pub fn new(whole: Vec<u8>) -> Label {
         let mut short = [0; Label::SHORT];
         let place = short.get_mut(..whole.len());
         let fits = place.map(|place| place.copy_from_slice(&whole)).is_some();

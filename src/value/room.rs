@@ -9,9 +9,9 @@ use super::render::Style;
 
 /// More than most events take, and what columns are filled up with. Copied at once, where resizing a vector goes
 /// from byte to byte.
-static EMPTY: [u8; 192] = [b' '; 192];
+static EMPTY: [u8; 256] = [b' '; 256];
 
-/// The end of a vector, with room behind it.
+/// The end of a vector, with room behind it. When it is dropped, the vector ends where what was put ends.
 #[derive(Debug)]
 pub struct Room<'o> {
     out: &'o mut Vec<u8>,
@@ -19,7 +19,37 @@ pub struct Room<'o> {
     at: usize,
 }
 
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        self.out.truncate(self.at);
+    }
+}
+
+/// How many lines begin, with room behind it: both are copied at once.
+#[derive(Clone, Debug, Default)]
+pub struct Start {
+    padded: Vec<u8>,
+    len: usize,
+}
+
+impl Start {
+    /// Has lines begin with other bytes, which `write` appends.
+    pub fn set(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        self.padded.clear();
+        write(&mut self.padded);
+        self.len = self.padded.len();
+        self.padded.extend_from_slice(&EMPTY);
+    }
+}
+
 impl<'o> Room<'o> {
+    /// Begins a line at the end of a vector.
+    pub fn begin(start: &Start, out: &'o mut Vec<u8>) -> Room<'o> {
+        let at = out.len() + start.len;
+        out.extend_from_slice(&start.padded);
+        Room { out, at }
+    }
+
     /// Makes room at the end of a vector.
     pub fn new(out: &'o mut Vec<u8>) -> Room<'o> {
         let at = out.len();
@@ -54,13 +84,11 @@ impl<'o> Room<'o> {
 
     /// Puts a label there. What lies behind it is no longer empty.
     #[inline(always)]
-    fn label(&mut self, label: &Label) {
-        match self
-            .out
-            .get_mut(self.at..self.at.saturating_add(Label::SHORT))
-        {
+    pub(super) fn label(&mut self, label: &Label) {
+        let place = self.out.get_mut(self.at..).unwrap_or_default();
+        match place.first_chunk_mut() {
             Some(place) if label.len > 0 => {
-                place.copy_from_slice(&label.short);
+                *place = label.short;
                 self.at += label.len;
             }
             _ => self.put(&label.whole),
@@ -72,28 +100,46 @@ impl<'o> Room<'o> {
     pub fn unsigned(&mut self, value: u64) {
         match value {
             0..10 => self.push(b'0' + value as u8),
-            _ => {
-                let len = value.checked_ilog10().unwrap_or(0) as usize + 1;
-                self.digits(value, len);
+            10..EIGHT_DIGITS => {
+                let digits = eight_digits(value);
+                self.put_digits(digits, digits.trailing_zeros() / 8);
             }
+            _ => self.long(value),
         }
     }
 
-    /// Puts the last `len` digits of a number there, of at most 20.
+    /// Puts a number of more than eight digits there.
     #[cfg_attr(hot_loops, optimize(speed))]
+    #[inline(never)]
+    fn long(&mut self, value: u64) {
+        self.unsigned(value / EIGHT_DIGITS);
+        self.put_digits(eight_digits(value % EIGHT_DIGITS), 0);
+    }
+
+    /// Puts the last `len` digits of a number there, of at most 20.
     fn digits(&mut self, value: u64, len: usize) {
-        let end = self.at.saturating_add(len);
-        match self.out.get_mut(self.at..end) {
+        if len > 8 {
+            self.digits(value / EIGHT_DIGITS, len - 8);
+        }
+        let leave = 8usize.saturating_sub(len) as u32;
+        self.put_digits(eight_digits(value % EIGHT_DIGITS), leave);
+    }
+
+    /// Puts eight digits there, without the first ones: at most 7 are left out.
+    #[inline(always)]
+    fn put_digits(&mut self, digits: u64, leave: u32) {
+        // A digit is 0x30 and its number, a space 0x20.
+        const TENS: u64 = u64::from_le_bytes([0x10; 8]);
+        const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
+        let bytes = ((digits | TENS) >> (8 * (leave & 7))) | SPACES;
+        let len = 8 - (leave & 7) as usize;
+        let place = self.out.get_mut(self.at..).unwrap_or_default();
+        match place.first_chunk_mut() {
             Some(place) => {
-                fill(value, place);
-                self.at = end;
+                *place = bytes.to_le_bytes();
+                self.at += len;
             }
-            None => {
-                let mut digits = [b'0'; 20];
-                fill(value, &mut digits);
-                let start = digits.len().saturating_sub(len);
-                self.put(digits.get(start..).unwrap_or_default());
-            }
+            None => self.put(bytes.to_le_bytes().get(..len).unwrap_or_default()),
         }
     }
 
@@ -141,9 +187,9 @@ impl<'o> Room<'o> {
         }
     }
 
-    /// What was put is the end of the vector now.
-    pub fn end(self) {
-        self.out.truncate(self.at);
+    /// The last byte before the room.
+    pub(super) fn last(&self) -> Option<u8> {
+        self.out.get(self.at.checked_sub(1)?).copied()
     }
 }
 
@@ -198,15 +244,13 @@ impl Plan {
                 None => false,
             },
             Shape::Text => put_text(node.size, record, at, style, room),
-            Shape::Array { element, len } => {
-                let element = self.element(element);
-                match element.shape {
-                    Shape::Scalar(scalar @ (Scalar::Unsigned | Scalar::Signed)) => {
-                        put_numbers((scalar, element.size, len), record, at, style, room)
-                    }
-                    _ => false,
-                }
-            }
+            Shape::Array { element, len } => match self.elements.get(element as usize) {
+                Some(Node {
+                    shape: Shape::Scalar(scalar @ (Scalar::Unsigned | Scalar::Signed)),
+                    size,
+                }) => put_numbers((*scalar, *size, len), record, at, style, room),
+                _ => false,
+            },
             _ => false,
         }
     }
@@ -277,42 +321,34 @@ fn put_numbers(
     true
 }
 
-/// The digits of 0 to 99.
-static PAIRS: [[u8; 2]; 100] = {
-    let mut pairs = [[0; 2]; 100];
-    let mut at = 0;
-    while at < pairs.len() {
-        pairs[at] = [b'0' + (at / 10) as u8, b'0' + (at % 10) as u8];
-        at += 1;
-    }
-    pairs
-};
+/// What has more than eight digits.
+const EIGHT_DIGITS: u64 = 100_000_000;
 
-/// Fills a place with the last digits of a number.
+/// The eight digits of a number that has no more, the first in the lowest byte: halves, quarters and digits are
+/// divided side by side, by multiplication.
 #[inline(always)]
-fn fill(mut value: u64, place: &mut [u8]) {
-    let mut pairs = place.rchunks_exact_mut(2);
-    for pair in &mut pairs {
-        let two = PAIRS.get((value % 100) as usize).unwrap_or(&[b'0'; 2]);
-        value /= 100;
-        pair.copy_from_slice(two);
-    }
-    if let [first] = pairs.into_remainder() {
-        *first = b'0' + (value % 10) as u8;
-    }
+fn eight_digits(value: u64) -> u64 {
+    let fours = (value / 10_000) | ((value % 10_000) << 32);
+    let hundreds = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
+    let twos = hundreds | ((fours - hundreds * 100) << 16);
+    let tens = ((twos * 103) >> 10) & 0x000f_000f_000f_000f;
+    tens | ((twos - tens * 10) << 8)
 }
 
-/// The number in `size` bytes from `at`; `None` where they are not there, or too many.
+/// The number in `size` (1, 2, 4 or 8) bytes from `at`; `None` where they are not there.
 #[inline(always)]
 fn number_at(record: &[u8], at: usize, size: u32) -> Option<u64> {
     let rest = record.get(at..)?;
-    Some(match size {
-        8 => u64::from_le_bytes(*rest.first_chunk()?),
-        4 => u32::from_le_bytes(*rest.first_chunk()?).into(),
-        2 => u16::from_le_bytes(*rest.first_chunk()?).into(),
-        1 => (*rest.first()?).into(),
-        _ => return None,
-    })
+    match rest.first_chunk() {
+        // Mostly more follows: what is too much is cut off.
+        Some(word) => Some(u64::from_le_bytes(*word) & (u64::MAX >> (64 - 8 * size.clamp(1, 8)))),
+        None => {
+            let mut word = [0; 8];
+            let bytes = rest.get(..size as usize)?;
+            word.get_mut(..bytes.len())?.copy_from_slice(bytes);
+            Some(u64::from_le_bytes(word))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -339,7 +375,7 @@ mod tests {
                 super::super::meaning::push_time(value, &mut expected);
                 expected.extend_from_slice(b"a\\\"b");
             }
-            room.end();
+            drop(room);
             assert_eq!(out, expected, "{before}");
         }
     }
@@ -350,9 +386,7 @@ mod tests {
         for digit in (1..10).cycle().take(19) {
             for value in [number - 1, number, number + 1] {
                 let mut out = Vec::new();
-                let mut room = Room::new(&mut out);
-                room.unsigned(value);
-                room.end();
+                Room::new(&mut out).unsigned(value);
                 assert_eq!(String::from_utf8(out).unwrap(), value.to_string());
             }
             number = number * 10 + digit % 10;

@@ -918,6 +918,7 @@ fn a_row_of_csv_quotes_text_and_leaves_out_what_is_not_there() {
         fields.kind(Some("event"));
         fields.record(&plan, &record);
         fields.texts("args", [&b"x"[..]].into_iter());
+        fields.end();
         cells.cell("map", |out| out.extend_from_slice(b"m"));
         cells.row(&mut out);
     }

@@ -47,6 +47,13 @@ pub fn version() -> (u32, u32) {
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
+/// How many pages of memory the machine has, without what the kernel itself takes.
+pub fn pages_of_memory() -> usize {
+    // Safety: a plain question to the kernel.
+    let pages = unsafe { libc::sysconf(libc::_SC_PHYS_PAGES) };
+    usize::try_from(pages).unwrap()
+}
+
 /// The file of a shipped object, such as `hello.bpf.o` or `tests/relo.bpf.o`.
 pub fn object(name: &str) -> String {
     let folder: PathBuf = env::var_os("BTFLY_OBJECTS").expect("BTFLY_OBJECTS").into();

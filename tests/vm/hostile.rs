@@ -367,7 +367,7 @@ fn a_disk_that_is_full_and_has_room_again_gets_whole_lines_and_the_rest_is_count
                         break;
                     }
                 }
-                sleep(Duration::from_secs(1));
+                sleep(Duration::from_millis(200));
                 enough.store(true, Ordering::Relaxed);
             });
             fs::remove_file(&filler).unwrap();
@@ -377,7 +377,7 @@ fn a_disk_that_is_full_and_has_room_again_gets_whole_lines_and_the_rest_is_count
                 assert!(Instant::now() < end, "{ring} {way}: nothing more comes");
                 run::prctl(2);
                 sent.fetch_add(1, Ordering::Relaxed);
-                sleep(Duration::from_millis(200));
+                sleep(Duration::from_millis(50));
             }
             let sent = sent.into_inner();
             interrupt(&child);

@@ -150,7 +150,16 @@ fn every_line_is_valid_json_all_is_accounted_for_and_memory_stays_flat() {
                 send(how, TIMES);
                 sent += TIMES;
             }
-            sleep(Duration::from_secs(2));
+            // Until nothing more of it comes.
+            let mut last = 0;
+            while last < sent {
+                sleep(Duration::from_millis(400));
+                let now = seen.load(Ordering::Relaxed);
+                if now == last && now > 0 {
+                    break;
+                }
+                last = now;
+            }
             let flood = sent;
             while sent < flood + count && !reader.is_finished() {
                 let on_its_way = || sent - seen.load(Ordering::Relaxed).max(flood).min(sent);
@@ -164,7 +173,10 @@ fn every_line_is_valid_json_all_is_accounted_for_and_memory_stays_flat() {
                     samples.push(Memory::of(pid));
                 }
             }
-            sleep(Duration::from_millis(500));
+            let patience = Instant::now() + Duration::from_millis(500);
+            while seen.load(Ordering::Relaxed) < sent && Instant::now() < patience {
+                sleep(Duration::from_millis(10));
+            }
             // Safety: no memory is involved; the child has not been waited for.
             unsafe { libc::kill(pid as libc::pid_t, libc::SIGINT) };
             reader.join().unwrap()

@@ -7,6 +7,7 @@ use crate::board::{object, on_board, version};
 use crate::left::Snapshot;
 use crate::probed;
 use crate::program::{BUSYBOX, finish};
+use crate::rings::stay;
 use crate::table::Table;
 use crate::watch::{Done, Watch, full};
 
@@ -138,6 +139,8 @@ fn a_process_can_be_chosen_for_uprobes() {
 #[test]
 fn many_functions_of_a_program_are_probed_by_a_pattern() {
     on_board!();
+    // Of two CPUs each has a ring of its own.
+    stay();
     probed::make();
     let before = Snapshot::take();
     for options in [
@@ -158,6 +161,8 @@ fn many_functions_of_a_program_are_probed_by_a_pattern() {
 #[test]
 fn sessions_see_entry_and_return_where_the_kernel_has_them() {
     on_board!(board);
+    // Of two CPUs each has a ring of its own.
+    stay();
     probed::make();
     let before = Snapshot::take();
     if version() >= (6, 14) {

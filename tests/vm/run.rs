@@ -277,8 +277,9 @@ pub fn subprograms_give_numbers(build: fn() -> Command, options: &[&str]) {
         );
         let table = Table::new(&watch.header());
         let mut total = 0;
-        for x in [1, 20, 300] {
-            prctl(x);
+        let numbers = [1, 20, 300];
+        numbers.into_iter().for_each(prctl);
+        for x in numbers {
             let x = x as i64;
             let found = rows(&watch, &table, 2, "X", x);
             let mut programs: Vec<i64> = found.iter().map(|r| table.number(r, "PROGRAM")).collect();

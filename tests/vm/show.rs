@@ -136,8 +136,8 @@ fn nothing_counted_is_lost_while_maps_are_emptied() {
     on_board!();
     for without in ["--without=object-names", "--without=map-batch,map-take"] {
         for map in ["counts", "remainders"] {
-            let options = ["--show", map, "--interval", "20ms", "--clear", without];
-            let (done, sent) = attached_and_storm(&options, 8_000, |round| round % 3);
+            let options = ["--show", map, "--interval", "10ms", "--clear", without];
+            let (done, sent) = attached_and_storm(&options, 4_000, |round| round % 3);
             let tables = done
                 .stdout
                 .iter()

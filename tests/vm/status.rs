@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{Error, Read};
 use std::os::fd::{AsRawFd, FromRawFd};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
@@ -100,39 +100,63 @@ fn screen(text: &str) -> Vec<String> {
     lines.iter().map(line).collect()
 }
 
+/// A session with a terminal of its own for what it says.
+struct Session {
+    /// Where its output goes: to a file, by the shell or by us, or to the same screen, where it rests.
+    way: &'static str,
+    path: String,
+    terminal: Terminal,
+    child: Child,
+}
+
+impl Session {
+    fn start(way: &'static str) -> Session {
+        let (terminal, path) = (Terminal::new(), format!("/tmp/status.{way}"));
+        let mut command = full();
+        command.args(["run", &object("tests/values.bpf.o"), "--json"]);
+        match way {
+            "stdout" => drop(command.stdout(File::create(&path).unwrap())),
+            "--output" => drop(command.stdout(terminal.open()).args(["--output", &path])),
+            _ => drop(command.stdout(terminal.open())),
+        }
+        let child = command.stderr(terminal.open()).spawn().unwrap();
+        Session {
+            way,
+            path,
+            terminal,
+            child,
+        }
+    }
+}
+
 #[test]
 fn a_person_who_waits_sees_how_long_and_how_much_and_it_leaves_no_trace() {
     on_board!();
-    let (path, values) = ("/tmp/status.out", object("tests/values.bpf.o"));
-    // Output that goes to a file, by the shell or by us, and output that rests on the same screen.
-    for way in ["stdout", "--output", "screen"] {
-        let terminal = Terminal::new();
-        let mut command = full();
-        command.args(["run", &values, "--json"]);
-        match way {
-            "stdout" => drop(command.stdout(File::create(path).unwrap())),
-            "--output" => drop(command.stdout(terminal.open()).args(["--output", path])),
-            _ => drop(command.stdout(terminal.open())),
-        }
-        let mut child = command.stderr(terminal.open()).spawn().unwrap();
-        drop(command);
-        terminal.wait("attached");
-        terminal.wait("\rbtfly: 00:00:0");
-        terminal.wait("  0 events  0 lost");
-        (0..3).for_each(|_| prctl(0));
-        terminal.wait("  3 events  0 lost");
-        prctl(2);
-        terminal.wait("  4 events  0 lost");
-        // Something is said: the line is not in its way.
-        prctl(4);
-        let text = terminal.wait("longer than");
-        assert!(!text.contains('\x1b') || way != "screen", "{text:?}");
-        terminal.wait("  5 events  0 lost");
-        // Safety: no memory is involved; the child has not been waited for.
-        unsafe { libc::kill(child.id() as libc::pid_t, libc::SIGINT) };
-        assert_eq!(child.wait().unwrap().code(), Some(0));
+    // Side by side, as it is a matter of seconds.
+    let sessions = ["stdout", "--output", "screen"].map(Session::start);
+    let all_wait = |words| {
+        sessions
+            .iter()
+            .for_each(|session| drop(session.terminal.wait(words)))
+    };
+    all_wait("attached");
+    all_wait("\rbtfly: 00:00:0");
+    all_wait("  0 events  0 lost");
+    (0..3).for_each(|_| prctl(0));
+    all_wait("  3 events  0 lost");
+    prctl(2);
+    all_wait("  4 events  0 lost");
+    // Something is said: the line is not in its way.
+    prctl(4);
+    all_wait("longer than");
+    all_wait("  5 events  0 lost");
+    for mut session in sessions {
+        let way = session.way;
+        interrupt(&session.child);
+        assert_eq!(session.child.wait().unwrap().code(), Some(0));
         sleep(Duration::from_millis(100));
-        let text = terminal.text();
+        let text = session.terminal.text();
+        assert!(!text.contains('\x1b') || way != "screen", "{text:?}");
         let shown = screen(&text);
         let (lines, rest): (Vec<&String>, Vec<&String>) =
             shown.iter().partition(|line| line.starts_with('{'));
@@ -149,10 +173,16 @@ fn a_person_who_waits_sees_how_long_and_how_much_and_it_leaves_no_trace() {
         let times = text.matches("\rbtfly: 00:").count();
         assert!((4..40).contains(&times), "{times} times: {text:?}");
         if way != "screen" {
-            assert_eq!(fs::read_to_string(path).unwrap().lines().count(), 5);
+            let text = fs::read_to_string(&session.path).unwrap();
+            assert_eq!(text.lines().count(), 5);
         }
-        let _ = fs::remove_file(path);
+        let _ = fs::remove_file(&session.path);
     }
+}
+
+fn interrupt(child: &Child) {
+    // Safety: no memory is involved; the child has not been waited for.
+    unsafe { libc::kill(child.id() as libc::pid_t, libc::SIGINT) };
 }
 
 #[test]
@@ -160,19 +190,12 @@ fn nothing_but_messages_goes_into_a_pipe_or_beside_one() {
     on_board!();
     let values = object("tests/values.bpf.o");
     // Whoever reads our output may write to the terminal that our messages go to.
-    let terminal = Terminal::new();
+    let (terminal, other) = (Terminal::new(), Terminal::new());
     let mut command = full();
     command.args(["run", &values, "--json", "--duration", "4"]);
     command.stdout(Stdio::piped()).stderr(terminal.open());
-    let output = command.spawn().unwrap().wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(0));
+    let beside_a_pipe = command.spawn().unwrap();
     drop(command);
-    sleep(Duration::from_millis(100));
-    let text = terminal.text();
-    assert!(
-        text.lines().count() == 1 && text.contains("attached"),
-        "{text:?}"
-    );
     // And a file of messages has no line that is rewritten.
     let mut command = full();
     command.args([
@@ -183,8 +206,18 @@ fn nothing_but_messages_goes_into_a_pipe_or_beside_one() {
         "--output",
         "/tmp/status.out",
     ]);
-    command.stdout(terminal.open()).stderr(Stdio::piped());
-    let output = command.spawn().unwrap().wait_with_output().unwrap();
+    command.stdout(other.open()).stderr(Stdio::piped());
+    let into_a_pipe = command.spawn().unwrap();
+    drop(command);
+    let output = beside_a_pipe.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let output = into_a_pipe.wait_with_output().unwrap();
+    sleep(Duration::from_millis(100));
+    let text = terminal.text();
+    assert!(
+        text.lines().count() == 1 && text.contains("attached"),
+        "{text:?}"
+    );
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(
         text.lines().count() == 1 && !text.contains('\r'),
@@ -200,13 +233,14 @@ fn who_only_watches_maps_sees_that_it_runs() {
     let mut command = full();
     let target = format!("target={}", std::process::id());
     command.args(["run", &object("tests/counts.bpf.o"), "--set", &target]);
-    command.args(["--show", "counts", "--duration", "5"]);
+    command.args(["--show", "counts"]);
     command
         .stdout(File::create("/tmp/status.out").unwrap())
         .stderr(terminal.open());
     let mut child = command.spawn().unwrap();
     drop(command);
     terminal.wait("\rbtfly: 00:00:01  Ctrl-C stops");
+    interrupt(&child);
     assert_eq!(child.wait().unwrap().code(), Some(0));
     let _ = fs::remove_file("/tmp/status.out");
 }
@@ -260,8 +294,7 @@ fn the_largest_entries_are_a_screen_that_is_renewed() {
         assert!(Instant::now() < end, "{all:#?}");
         sleep(Duration::from_millis(50));
     }
-    // Safety: no memory is involved; the child has not been waited for.
-    unsafe { libc::kill(child.id() as libc::pid_t, libc::SIGINT) };
+    interrupt(&child);
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     let text = String::from_utf8(output.stderr).unwrap();

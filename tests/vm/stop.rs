@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::board::{Board, object, on_board};
 use crate::left::Snapshot;
 use crate::program;
-use crate::watch::{Watch, btfly, run, watch};
+use crate::watch::{self, Watch, btfly, run, watch};
 
 /// Everything here that can run on a board, with all its programs attached.
 fn command_lines(board: &Board) -> Vec<Vec<String>> {
@@ -205,9 +205,15 @@ fn a_reader_that_does_not_read_keeps_nobody_from_stopping() {
             .stdout(Stdio::piped())
             .spawn()
             .expect("btfly starts");
-        std::thread::sleep(Duration::from_secs(2));
-        // More than a pipe holds: 64 KiB, or sixteen pages of 64.
-        for _ in 0..300 {
+        let pipe = child.stdout.as_ref().expect("a pipe");
+        watch::shrink(pipe);
+        // The header, which is not read either.
+        let patience = Instant::now() + Duration::from_secs(30);
+        while watch::waiting(pipe) == 0 && Instant::now() < patience {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        // More than a pipe of one page holds: 64 KiB at most.
+        for _ in 0..100 {
             program::start(&[&program::tiny(), &"x".repeat(4000)]);
         }
         if stop == "a signal" {

@@ -41,7 +41,7 @@ fn naps() {
 
 /// More threads than there are CPUs, each of which has to give its own to another.
 fn spins() {
-    let end = Instant::now() + Duration::from_secs(2);
+    let end = Instant::now() + Duration::from_millis(800);
     let spin = move || while Instant::now() < end {};
     let threads: Vec<_> = (0..4).map(|_| thread::spawn(spin)).collect();
     threads

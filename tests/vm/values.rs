@@ -3,12 +3,14 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::board::{object, on_board};
 use crate::left::Snapshot;
+use crate::rings::stay;
 use crate::run::prctl;
-use crate::watch::{Watch, full};
+use crate::watch::{self, Watch, full};
 
 /// A full build with its options; what it has to say first is waited for.
 fn start(options: &[&str]) -> Watch {
@@ -70,6 +72,8 @@ const FORMS: [(&[&str], &str); 4] = [
 #[test]
 fn every_kind_of_value_comes_out_as_expected_in_each_form_and_through_both_rings() {
     on_board!();
+    // Events of two CPUs are in no order.
+    stay();
     let values = object("tests/values.bpf.o");
     let mut wrong = Vec::new();
     for (ring, program) in [("perf", "to_perf"), ("ring", "to_ring")] {
@@ -294,42 +298,67 @@ fn a_full_disk_is_counted_and_told_and_the_program_goes_on() {
     before.is_restored();
 }
 
+/// Sends some events, over and over with a pause, until all is done: how many it were.
+fn sending(number: u64, times: u64, pause: Duration, then: impl FnOnce()) -> u64 {
+    let enough = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let sender = scope.spawn(|| {
+            let mut sent = 0;
+            while !enough.load(Ordering::Relaxed) {
+                (0..times).for_each(|_| prctl(number));
+                sent += times;
+                std::thread::sleep(pause);
+            }
+            sent
+        });
+        then();
+        enough.store(true, Ordering::Relaxed);
+        sender.join().unwrap()
+    })
+}
+
 #[test]
 fn what_a_slow_reader_does_not_take_is_dropped_and_counted() {
     on_board!();
-    const SENT: u64 = 3000;
     let values = object("tests/values.bpf.o");
     let mut command = full();
     command.args(["run", &values, "--json"]);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
+    watch::shrink(child.stdout.as_ref().unwrap());
     let mut errors = BufReader::new(child.stderr.take().unwrap()).lines();
     let first = errors.next().unwrap().unwrap();
     assert!(first.contains("attached"), "{first}");
-    for number in 0..SENT {
-        prctl(1);
-        // Time for the ring to be read: that of the reader is what this is about.
-        if number % 2 == 0 {
-            std::thread::sleep(Duration::from_millis(10));
+    let (mut sent, mut told) = (0, Vec::new());
+    // Time for the ring to be read: that of the reader is what this is about.
+    sent += sending(1, 4, Duration::from_millis(10), || {
+        // Until the pipe and what waits for it are full.
+        for line in errors.by_ref().map(Result::unwrap) {
+            let full = line.starts_with("dropped");
+            told.push(line);
+            if full {
+                break;
+            }
         }
-    }
+    });
     std::thread::sleep(Duration::from_millis(500));
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    // One more, behind what was dropped, once there is room again.
+    // More, behind what was dropped, once there is room again.
     let mut text: Vec<String> = lines.by_ref().take(300).map(Result::unwrap).collect();
-    prctl(2);
-    for line in lines.by_ref().map(Result::unwrap) {
-        let last = line.contains("\"number\":2,");
-        text.push(line);
-        if last {
-            break;
+    sent += sending(2, 1, Duration::from_millis(200), || {
+        for line in lines.by_ref().map(Result::unwrap) {
+            let last = line.contains("\"number\":2,");
+            text.push(line);
+            if last {
+                break;
+            }
         }
-    }
+    });
     // Safety: no memory is involved; the child has not been waited for.
     unsafe { libc::kill(child.id() as libc::pid_t, libc::SIGINT) };
     text.extend(lines.map(Result::unwrap));
-    let errors: Vec<String> = errors.map(Result::unwrap).collect();
-    let errors = errors.join("\n");
+    told.extend(errors.map(Result::unwrap));
+    let errors = told.join("\n");
     let status = child.wait().unwrap();
     assert_eq!(status.code(), Some(0), "{errors}");
     let number = |key: &str| -> u64 {
@@ -356,7 +385,7 @@ fn what_a_slow_reader_does_not_take_is_dropped_and_counted() {
     let (told, lost) = (number("dropped"), lost.unwrap_or(0));
     assert_eq!(
         (received + told + lost, number("lost")),
-        (SENT + 1, lost),
+        (sent, lost),
         "{received} received, {told} dropped, {lost} lost; {errors}"
     );
     assert!(

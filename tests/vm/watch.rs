@@ -3,6 +3,7 @@
 use std::env;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
+use std::os::fd::AsRawFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
@@ -115,6 +116,22 @@ pub fn watch_by(build: fn() -> Command, args: &[&str]) -> Watch {
     watch
 }
 
+/// Gives a pipe as little room as it can have: a page.
+pub fn shrink(pipe: &impl AsRawFd) {
+    // Safety: no memory is involved; the descriptor is open.
+    let room = unsafe { libc::fcntl(pipe.as_raw_fd(), libc::F_SETPIPE_SZ, 1) };
+    assert!(room > 0, "{}", std::io::Error::last_os_error());
+}
+
+/// Bytes that wait in a pipe to be read.
+pub fn waiting(pipe: &impl AsRawFd) -> usize {
+    let mut bytes: libc::c_int = 0;
+    // Safety: the descriptor is open, and the number lives on.
+    let result = unsafe { libc::ioctl(pipe.as_raw_fd(), libc::FIONREAD, &mut bytes) };
+    assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+    usize::try_from(bytes).unwrap()
+}
+
 impl Watch {
     pub fn start<S: AsRef<str>>(args: &[S]) -> Watch {
         let mut command = btfly();
@@ -202,6 +219,11 @@ impl Watch {
     /// All lines of its output so far.
     pub fn so_far(&self) -> Vec<String> {
         self.stdout.all()
+    }
+
+    /// Whether it has said this on standard error.
+    pub fn has_said(&self, words: &str) -> bool {
+        self.stderr.all().iter().any(|line| line.contains(words))
     }
 
     pub fn signal(&self, signal: i32) {

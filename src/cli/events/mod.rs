@@ -13,7 +13,7 @@ use btfly::btf::{Btf, Kind as BtfKind, TypeId, Types};
 use btfly::object::{MapSpec, Object};
 use btfly::sys::abi::{BPF_MAP_TYPE_PERF_EVENT_ARRAY, BPF_MAP_TYPE_RINGBUF};
 #[cfg(feature = "full")]
-use btfly::value::{Fields, Fit};
+use btfly::value::{Fields, Fit, KindName};
 use btfly::value::{Plan, push_hex};
 
 #[cfg(feature = "full")]
@@ -30,6 +30,8 @@ use symbols::Symbols;
 /// The events of an object.
 pub struct Events {
     rings: Vec<Ring>,
+    /// The ring of the last event: mostly that of the next one, too.
+    last: usize,
     #[cfg(feature = "full")]
     symbols: Symbols,
     /// Whether only some are shown: then none of an unknown type.
@@ -57,10 +59,7 @@ enum Kinds {
 /// A type of records.
 struct Kind {
     #[cfg(feature = "full")]
-    name: String,
-    /// The name as JSON has it in each event.
-    #[cfg(feature = "full")]
-    json: Vec<u8>,
+    name: KindName,
     /// Whether a field points to something that may have a name.
     #[cfg(feature = "full")]
     points: bool,
@@ -105,6 +104,7 @@ impl Events {
             .collect::<Result<_, Failure>>()?;
         Ok(Events {
             rings,
+            last: 0,
             #[cfg(feature = "full")]
             symbols: Symbols::default(),
             #[cfg(feature = "full")]
@@ -161,12 +161,24 @@ impl Ring {
             && let Fit::Longer(more) = kind.plan.fit(record.len())
         {
             self.told = true;
-            let (map, kind) = (&self.name, &kind.name);
+            let (map, kind) = (&self.name, &kind.name.name);
             say(format_args!(
                 "btfly: a record of {map} is {more} bytes longer than {kind}: --event {map}=TYPE names another type\n"
             ));
         }
     }
+}
+
+/// The ring that a record came from, which is judged.
+#[cfg_attr(not(feature = "full"), allow(unused_variables))]
+fn find<'r>(rings: &'r mut [Ring], last: &mut usize, map: &str, record: &[u8]) -> Option<&'r Ring> {
+    if rings.get(*last).is_none_or(|ring| ring.name != map) {
+        *last = rings.iter().position(|ring| ring.name == map)?;
+    }
+    let ring = rings.get_mut(*last)?;
+    #[cfg(feature = "full")]
+    ring.judge(record);
+    Some(ring)
 }
 
 /// An `--event`.
@@ -263,13 +275,7 @@ impl Kind {
             points: plan.fields().any(|field| field.is_pointer())
                 && plan.field("symbols").is_none(),
             #[cfg(feature = "full")]
-            name: name.to_owned(),
-            #[cfg(feature = "full")]
-            json: {
-                let mut json = Vec::new();
-                Fields::json(&mut json).kind(Some(name));
-                json
-            },
+            name: KindName::new(name.to_owned()),
             #[cfg(feature = "full")]
             wanted: Some(Vec::new()),
             plan,
@@ -363,12 +369,7 @@ impl View for Events {
             out.extend_from_slice(map.as_bytes());
             out.push(b' ');
         }
-        let mut rings = self.rings.iter_mut();
-        let ring = rings.find(|ring| ring.name == map).map(|ring| {
-            #[cfg(feature = "full")]
-            ring.judge(bytes);
-            &*ring
-        });
+        let ring = find(&mut self.rings, &mut self.last, map, bytes);
         #[cfg(feature = "full")]
         if let Some(Kinds::Several(types)) = ring.map(|ring| &ring.kinds) {
             types.name(bytes, out);
@@ -397,16 +398,12 @@ impl View for Events {
 
     #[cfg(feature = "full")]
     fn fields(&mut self, map: &str, bytes: &[u8], to: &mut Fields<'_>) -> bool {
-        let mut rings = self.rings.iter_mut();
-        let ring = rings.find(|ring| ring.name == map).map(|ring| {
-            ring.judge(bytes);
-            &*ring
-        });
+        let ring = find(&mut self.rings, &mut self.last, map, bytes);
         match ring.and_then(|ring| ring.kinds.of(bytes)) {
             Some(kind) if !kind.is_wanted(bytes) => return false,
             None if self.conditional => return false,
             Some(kind) => {
-                to.known_kind(&kind.name, &kind.json);
+                to.known_kind(&kind.name);
                 to.record(&kind.plan, bytes);
                 if kind.points {
                     self.symbols.fields(&kind.plan, bytes, to);
