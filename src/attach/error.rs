@@ -17,6 +17,9 @@ pub enum AttachError {
         function: String,
         /// Names that the compiler made of it, joined; empty for none.
         clones: String,
+        /// Names that come near, joined; empty for none.
+        #[cfg(feature = "full")]
+        near: String,
     },
     /// Several functions have that name, and the kernel (6.6) doesn't choose.
     #[error("{subject}: this kernel has more than one function `{function}`")]
@@ -173,6 +176,13 @@ impl AttachError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let text = match self {
+            #[cfg(feature = "full")]
+            AttachError::NoFunction { clones, near, .. }
+                if clones.is_empty() && !near.is_empty() =>
+            {
+                let inlined = "; it may be inlined, or in a module that is not loaded";
+                ["there is ", near, inlined].concat()
+            }
             AttachError::NoFunction { clones, .. } if clones.is_empty() => {
                 "it may be inlined, in a module that is not loaded, or named otherwise: \
                  look in /proc/kallsyms"
@@ -282,6 +292,8 @@ impl AttachError {
                     subject,
                     function,
                     clones: symbols.clones.join(", "),
+                    #[cfg(feature = "full")]
+                    near: symbols.near,
                 }
             }
             _ => AttachError::refused(subject, errno),

@@ -12,6 +12,9 @@ pub struct Lookup {
     pub exact: u8,
     /// Names that the compiler made of it (`name.isra.0`, `name.constprop.0`), three at most.
     pub clones: heapless::Vec<String, 3>,
+    /// Functions whose names come near, joined; empty for none.
+    #[cfg(feature = "full")]
+    pub near: String,
 }
 
 /// Looks for a function in the running kernel, modules among it. This reads some megabytes: only
@@ -22,10 +25,22 @@ pub struct Lookup {
 pub fn find(function: &str) -> io::Result<Lookup> {
     let symbols = file::open("/proc/kallsyms")?;
     let mut found = Lookup::default();
+    #[cfg(feature = "full")]
+    let mut near = crate::near::Near::new(function);
     file::for_each_line(&symbols, &mut |line| {
         look(line, function, &mut found);
+        #[cfg(feature = "full")]
+        if let Some((_, b't' | b'T', name)) = parse(line)
+            && found.exact == 0
+        {
+            near.consider(name);
+        }
         found.exact < 2
     })?;
+    #[cfg(feature = "full")]
+    if found.exact == 0 {
+        found.near = near.join();
+    }
     Ok(found)
 }
 
