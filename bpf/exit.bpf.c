@@ -128,16 +128,20 @@ SEC("?tp/signal/signal_deliver")
 int hit(struct trace_event_raw_signal_deliver *ctx)
 {
 	__u64 id = bpf_get_current_pid_tgid();
-	__u32 pid = id >> 32, thread = id, *signal;
+	__u32 pid = id >> 32, thread = id, sig = ctx->sig, *signal;
 
+	/* Read once: of a choice between two places the compiler would make a pointer into the context. */
+	asm volatile("" : "+r"(sig));
 	/* One that is handled ends nothing, and one that does not end is overwritten by what does. */
 	if (ctx->sa_handler)
 		return 0;
 	/* A signal that ends a process is mostly delivered as SIGKILL to its threads. */
-	signal = ctx->sig == SIGKILL ? bpf_map_lookup_elem(&signals, &thread) : 0;
-	if (!signal && ctx->sig == SIGKILL)
+	signal = sig == SIGKILL ? bpf_map_lookup_elem(&signals, &thread) : 0;
+	if (!signal && sig == SIGKILL)
 		signal = bpf_map_lookup_elem(&signals, &pid);
-	return remember((signal ? *signal : ctx->sig) & 0x7f);
+	if (signal)
+		sig = *signal;
+	return remember(sig & 0x7f);
 }
 
 SEC("?tp/signal/signal_generate")
