@@ -18,6 +18,12 @@ pub trait Target: Types {
     fn module(&self, _: TypeId) -> Option<&str> {
         None
     }
+
+    /// The name at `offset`, also where it is none that was looked for.
+    #[cfg(feature = "full")]
+    fn text(&self, offset: StrOffset) -> Option<String> {
+        self.name(offset).map(Into::into)
+    }
 }
 
 /// The spec in the target that corresponds to `local`, if type `candidate` has it.

@@ -298,4 +298,18 @@ impl Target for WindowedBtf<'_> {
             .find(|(name, _)| **name == *essential);
         found.map_or(&[], |(_, ids)| ids)
     }
+
+    #[cfg(feature = "full")]
+    fn text(&self, offset: StrOffset) -> Option<String> {
+        /// Bytes of the longest name, and a NUL.
+        const LONGEST: usize = 256;
+        let at = offset.0 as usize;
+        let left = self.layout.strings_len.checked_sub(at)?;
+        let mut bytes = [0; LONGEST];
+        let bytes = bytes.get_mut(..left.min(LONGEST))?;
+        let at = self.layout.strings_at.checked_add(at)?;
+        let len = self.source.read(at as u64, bytes).ok()?;
+        let name = bytes.get(..len)?.split(|byte| *byte == 0).next()?;
+        core::str::from_utf8(name).ok().map(Into::into)
+    }
 }

@@ -209,6 +209,16 @@ impl Target for WithModules<'_> {
     fn module(&self, id: TypeId) -> Option<&str> {
         self.of(id.0).map(|(name, _)| name)
     }
+
+    fn text(&self, offset: StrOffset) -> Option<String> {
+        match self.of(offset.0) {
+            Some((_, module)) => {
+                let own = (offset.0 & NUMBER).checked_sub(self.strings)?;
+                module.text(StrOffset(own))
+            }
+            None => self.vmlinux.text(offset),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -276,6 +286,10 @@ mod tests {
             let mark = all.member(&zone, 0).unwrap();
             assert_eq!(all.name(mark.name), Some("mark"));
             assert_eq!(all.peel(mark.ty).unwrap().id, int);
+            // Names that nobody asked for, of the module and of vmlinux.
+            let text = |id| all.text(all.header(id).unwrap().name);
+            assert_eq!(text(mark.ty).as_deref(), Some("mark_t"));
+            assert_eq!(text(int).as_deref(), Some("int"));
             // A name that only vmlinux stores.
             let pid = all.member(&header, 1).unwrap();
             assert_eq!((all.name(pid.name), pid.ty), (Some("pid"), int));
