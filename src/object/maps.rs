@@ -94,7 +94,8 @@ pub enum Pinning {
 }
 
 impl<'a> MapSpec<'a> {
-    pub(super) fn new(name: &'a str, kind: MapKind<'a>) -> MapSpec<'a> {
+    /// A map of which nothing is told yet.
+    pub fn new(name: &'a str, kind: MapKind<'a>) -> MapSpec<'a> {
         MapSpec {
             name,
             kind,

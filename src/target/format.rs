@@ -16,6 +16,9 @@ pub struct FormatField {
     /// What C makes of it.
     #[cfg(feature = "full")]
     pub shape: Shape,
+    /// Its type, as it is declared: `pid_t`, `const char *`, `__data_loc char[]`.
+    #[cfg(feature = "full")]
+    pub declared: String,
 }
 
 /// What a field is, as far as its declaration says.
@@ -74,6 +77,8 @@ fn field(line: &str) -> Option<FormatField> {
         signed,
         #[cfg(feature = "full")]
         shape: shape(declaration, size),
+        #[cfg(feature = "full")]
+        declared: ty.into(),
     })
 }
 
