@@ -24,12 +24,6 @@ pub fn read(path: &str, object: &Object<'_>) -> Result<Vec<u8>, Failure> {
     })
 }
 
-/// The types of the object and, behind them, those of a text that was put together here.
-pub fn made(text: &str, object: &Object<'_>) -> Result<Vec<u8>, Failure> {
-    let made = declare(text, object.btf.as_ref());
-    made.map_err(|error| Failure::other(format!("the type of the events: {error}")))
-}
-
 /// The object with those types in the place of its own.
 pub fn describe<'a>(name: &str, object: &'a [u8], types: &'a [u8]) -> Result<Object<'a>, Failure> {
     let mut described = loading::parse_object(name, object)?;

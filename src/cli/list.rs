@@ -3,6 +3,8 @@
 #[cfg(feature = "full")]
 use super::tool::Board;
 use super::{Common, Failure, line_of, output, parse};
+#[cfg(feature = "full")]
+use super::{TRACE, trace};
 use crate::tools;
 
 /// List the tools that are built in.
@@ -24,6 +26,12 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
         line_of(&mut text, "", tool.name, tool.about);
         line_of(&mut text, "", "", &needs);
         line_of(&mut text, "", "", &here);
+    }
+    #[cfg(feature = "full")]
+    {
+        line_of(&mut text, "", TRACE.name, TRACE.about);
+        line_of(&mut text, "", "", "needs: a tracepoint, or kprobes");
+        line_of(&mut text, "", "", trace::here());
     }
     #[cfg(not(feature = "full"))]
     for tool in tools::ALL {

@@ -54,6 +54,8 @@ mod taking;
 mod ticker;
 mod tool;
 #[cfg(feature = "full")]
+mod trace;
+#[cfg(feature = "full")]
 mod unload;
 
 use common::Common;
@@ -120,6 +122,14 @@ const COMMANDS: &[Command] = &[
     },
 ];
 
+/// The tool that is made of what is asked for.
+#[cfg(feature = "full")]
+const TRACE: Command = Command {
+    name: "trace",
+    about: "what a function of the kernel is called with, or a tracepoint tells",
+    run: trace::run,
+};
+
 /// Runs the command in `args`, and prints what went wrong in at most three lines.
 pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     let result = text(args).and_then(dispatch);
@@ -165,6 +175,11 @@ fn dispatch(args: Vec<String>) -> Result<(), Failure> {
     if let Some(tool) = tools::find(name) {
         let (rest, common) = Common::take(&rest)?;
         return tool::run(tool, &rest, &common);
+    }
+    #[cfg(feature = "full")]
+    if name == TRACE.name {
+        let (rest, common) = Common::take(&rest)?;
+        return trace::run(&rest, common);
     }
     match COMMANDS.iter().find(|c| c.name == name) {
         Some(command) => {
@@ -235,6 +250,8 @@ fn help() -> String {
     for tool in tools::ALL {
         line(&mut text, tool.name, tool.about);
     }
+    #[cfg(feature = "full")]
+    line(&mut text, TRACE.name, TRACE.about);
     text.push_str("\nCommands:\n");
     for command in COMMANDS {
         line(&mut text, command.name, command.about);

@@ -86,9 +86,6 @@ pub struct Asked<'p> {
     shows: super::show::ShowOptions<'p>,
     #[cfg(feature = "full")]
     rings: btfly::ring::RingOptions,
-    /// Types of the events, in C, that were put together here.
-    #[cfg(feature = "full")]
-    pub made: Option<String>,
 }
 
 impl<'p> Asked<'p> {
@@ -115,9 +112,13 @@ impl<'p> Asked<'p> {
             shows,
             #[cfg(feature = "full")]
             rings,
-            #[cfg(feature = "full")]
-            made: None,
         }))
+    }
+
+    /// The arguments that are no options.
+    #[cfg(feature = "full")]
+    pub fn words(&self) -> &[String] {
+        &self.run.objects
     }
 
     /// The files that are named.
@@ -173,15 +174,10 @@ impl<'p> Asked<'p> {
         #[cfg(feature = "full")]
         let mut shows = super::show::Shows::new(&object, &self.shows, &self.output)?;
         #[cfg(feature = "full")]
-        let types = match (&run.types, &self.made) {
-            (Some(path), _) => Some(super::declared::read(path, &object)?),
-            (None, Some(text)) => Some(super::declared::made(text, &object)?),
-            (None, None) => None,
-        };
-        #[cfg(feature = "full")]
-        let mut events = match types {
+        let mut events = match &run.types {
             None => Events::new(&object, &run.event)?,
-            Some(types) => {
+            Some(path) => {
+                let types = super::declared::read(path, &object)?;
                 let described = super::declared::describe(name, bytes, &types)?;
                 Events::new(&described, &run.event)?
             }

@@ -92,9 +92,7 @@ impl Kernel {
     }
 
     /// The BTF of this kernel, its length in bytes, and where it is from.
-    pub(super) fn source(
-        &self,
-    ) -> Result<Option<(Source<'static>, u64, String, Strings)>, TargetError> {
+    fn source(&self) -> Result<Option<(Source<'static>, u64, String, Strings)>, TargetError> {
         if let BtfChoice::File(path) = &self.btf {
             let (source, len, path) = more::named(path)?;
             return Ok(Some((source, len, path, Strings::Overlapping)));

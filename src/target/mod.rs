@@ -7,8 +7,6 @@ mod kernel;
 #[cfg_attr(not(feature = "full"), path = "slim.rs")]
 mod more;
 mod names;
-#[cfg(feature = "full")]
-mod prototype;
 mod scan;
 mod source;
 mod strings;
@@ -28,7 +26,5 @@ pub use more::{
     Address, Config, Found, KALLSYMS, Place, Resolved, Survey, Symbols, is_kernel, open_btf,
 };
 pub use names::Wanted;
-#[cfg(feature = "full")]
-pub use prototype::{Parameter, ParameterKind};
 pub use source::Source;
 pub use window::WindowedBtf;

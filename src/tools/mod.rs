@@ -59,7 +59,7 @@ mod tcprtt;
 #[cfg(feature = "full")]
 mod tcpstates;
 #[cfg(feature = "full")]
-mod trace;
+pub mod trace;
 #[cfg(feature = "full")]
 mod vfsstat;
 
@@ -93,9 +93,6 @@ pub enum Work {
     /// As `run` does, by words that stand for others.
     #[cfg(feature = "full")]
     Data(Data),
-    /// The same, with events of the type that the place has which is its first argument.
-    #[cfg(feature = "full")]
-    Trace(Data),
 }
 
 /// A tool's own code.
@@ -277,8 +274,6 @@ pub const ALL: &[Tool] = &[
     memleak::TOOL,
     #[cfg(feature = "full")]
     boot::TOOL,
-    #[cfg(feature = "full")]
-    trace::TOOL,
 ];
 
 /// The tool with this name or alias.

@@ -56,11 +56,7 @@ impl Board {
                 }
                 false => ["not here: there is no ", &missing.join(", ")].concat(),
             };
-            let needs = match places.is_empty() {
-                true => "what is asked for".into(),
-                false => places.join(", "),
-            };
-            (*tool, ["needs: ", &needs].concat(), here)
+            (*tool, ["needs: ", &places.join(", ")].concat(), here)
         })
     }
 
@@ -98,10 +94,8 @@ impl Board {
     fn is_chosen(&self, tool: &Tool, program: &Program<'_>) -> bool {
         match &tool.work {
             Work::Own(_) => !self.has_types,
-            Work::Data(data) | Work::Trace(data) if data.without_types.contains(&program.name) => {
-                !self.has_types
-            }
-            Work::Data(data) | Work::Trace(data) => {
+            Work::Data(data) if data.without_types.contains(&program.name) => !self.has_types,
+            Work::Data(data) => {
                 let asked = data.options.iter().flat_map(|o| o.means.split(' '));
                 let mut only_asked = asked.filter_map(|word| word.strip_prefix('+'));
                 !only_asked.any(|name| name == program.name) && self.places.has(&program.hook)

@@ -5,8 +5,8 @@ use btfly::object::{Object, Program};
 use super::super::run::Asked;
 use super::super::{Common, Failure, loading, output};
 use super::options::Given;
-use super::{help, places, trace};
-use crate::tools::{Data, Tool, Types, Work};
+use super::{help, places};
+use crate::tools::{Data, Tool, Types};
 
 pub fn run(tool: &Tool, data: &Data, args: &[&str], common: &Common) -> Result<(), Failure> {
     if args.first() == Some(&"help") || args.contains(&"--help") {
@@ -14,8 +14,7 @@ pub fn run(tool: &Tool, data: &Data, args: &[&str], common: &Common) -> Result<(
     }
     let of_tool =
         |failure: Failure| failure.or_hint(format!("btfly {} --help lists the options", tool.name));
-    let kernel = common.kernel()?;
-    let types = match kernel.has_types() {
+    let types = match common.kernel()?.has_types() {
         true => Types::Known,
         false => Types::Unknown,
     };
@@ -28,19 +27,12 @@ pub fn run(tool: &Tool, data: &Data, args: &[&str], common: &Common) -> Result<(
     let arguments = asked.into_objects();
     let added = given.add_arguments(data, &arguments);
     added.map_err(of_tool)?;
-    let bytes = tool.object.unpack();
-    let mut object = Object::parse(bytes)?;
-    let mut made = None;
-    if let (Work::Trace(_), Some(place)) = (&tool.work, arguments.first()) {
-        let traced = trace::trace(place, &kernel, &mut object)?;
-        given.words.splice(0..0, traced.words);
-        made = Some(traced.types);
-    }
     let words: Vec<&str> = given.words.iter().map(String::as_str).collect();
-    let Some(mut asked) = Asked::take(tool.name, &words)? else {
+    let Some(asked) = Asked::take(tool.name, &words)? else {
         return Ok(());
     };
-    asked.made = made;
+    let bytes = tool.object.unpack();
+    let mut object = Object::parse(bytes)?;
     for (option, name, value) in &given.sets {
         loading::set_global(&mut object, "", option, name, value).map_err(of_tool)?;
     }
@@ -56,11 +48,11 @@ pub fn run(tool: &Tool, data: &Data, args: &[&str], common: &Common) -> Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tools::ALL;
+    use crate::tools::{ALL, Work};
 
     fn described() -> impl Iterator<Item = (&'static Tool, &'static Data)> {
         ALL.iter().filter_map(|tool| match &tool.work {
-            Work::Data(data) | Work::Trace(data) => Some((tool, data)),
+            Work::Data(data) => Some((tool, data)),
             Work::Own(_) => None,
         })
     }

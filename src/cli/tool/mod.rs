@@ -10,8 +10,6 @@ mod help;
 mod options;
 #[cfg(feature = "full")]
 mod places;
-#[cfg(feature = "full")]
-mod trace;
 
 use btfly::object::{Object, Program};
 
@@ -28,7 +26,7 @@ pub fn run(tool: &'static Tool, args: &[&str], common: &Common) -> Result<(), Fa
     match &tool.work {
         Work::Own(own) => run_own(tool, own, args, common),
         #[cfg(feature = "full")]
-        Work::Data(data) | Work::Trace(data) => described::run(tool, data, args, common),
+        Work::Data(data) => described::run(tool, data, args, common),
     }
 }
 

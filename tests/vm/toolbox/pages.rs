@@ -253,9 +253,14 @@ const PAGES: &[Page] = &[
     },
     Page {
         tool: "trace",
-        args: &["sched:sched_process_exec", "--where", "filename~busybox"],
-        work: || drop(run(&["ls", "-l", "/etc"])),
-        shows: "/bin/busybox",
+        args: &["do_unlinkat", "pid", "name", "if", "comm", "==", "busybox"],
+        work: || {
+            for name in ["/tmp/one", "/tmp/two"] {
+                fs::write(name, "").unwrap();
+                run(&["rm", name]);
+            }
+        },
+        shows: "/tmp/two",
     },
 ];
 
