@@ -32,8 +32,7 @@ enum Out<'o> {
 /// What a type is called, also as JSON has it in each event.
 #[derive(Clone, Debug)]
 pub struct KindName {
-    /// As the BTF has it.
-    pub name: String,
+    name: String,
     json: Label,
 }
 
@@ -46,6 +45,11 @@ impl KindName {
             name,
             json: Label::new(json),
         }
+    }
+
+    /// As the BTF has it.
+    pub fn as_str(&self) -> &str {
+        &self.name
     }
 }
 

@@ -161,7 +161,7 @@ impl Ring {
             && let Fit::Longer(more) = kind.plan.fit(record.len())
         {
             self.told = true;
-            let (map, kind) = (&self.name, &kind.name.name);
+            let (map, kind) = (&self.name, kind.name.as_str());
             say(format_args!(
                 "btfly: a record of {map} is {more} bytes longer than {kind}: --event {map}=TYPE names another type\n"
             ));

@@ -27,7 +27,7 @@ pub enum By {
 
 impl Several {
     pub fn new(kinds: Vec<Kind>, by: By) -> Several {
-        let widths = kinds.iter().map(|kind| kind.name.name.chars().count());
+        let widths = kinds.iter().map(|kind| kind.name.as_str().chars().count());
         Several {
             width: widths.max().unwrap_or(0),
             kinds,
@@ -68,7 +68,7 @@ impl Several {
     pub fn header(&self, start: impl Fn(&mut Vec<u8>), out: &mut Vec<u8>) {
         for kind in &self.kinds {
             start(out);
-            self.push_name(&kind.name.name, out);
+            self.push_name(kind.name.as_str(), out);
             kind.plan.header(out);
             out.push(b'\n');
         }
@@ -76,7 +76,7 @@ impl Several {
 
     /// Begins the row of a record by the name of its type.
     pub fn name(&self, record: &[u8], out: &mut Vec<u8>) {
-        self.push_name(self.of(record).map_or("-", |kind| &kind.name.name), out);
+        self.push_name(self.of(record).map_or("-", |kind| kind.name.as_str()), out);
     }
 
     fn push_name(&self, name: &str, out: &mut Vec<u8>) {
