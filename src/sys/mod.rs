@@ -21,6 +21,7 @@ pub mod constant;
 pub mod cpus;
 pub mod features;
 pub mod file;
+pub mod heap;
 #[cfg(feature = "full")]
 pub mod helper;
 pub mod kallsyms;
