@@ -1,13 +1,15 @@
-//! What the binary carries beside its code: the objects of the built-in tools, packed, for
-//! src/tools/packed.rs; and the BTF files of the folder that BTFLY_WITH_BTF names, for
+//! What the binary carries beside its code: the objects of the built-in tools and the words of those that are
+//! described, packed, for src/tools/packed.rs; and the BTF files of the folder that BTFLY_WITH_BTF names, for
 //! src/target/more/embedded.rs: none without it.
 //!
-//! The small build has its one tool by LZ4, whose decoder is a kilobyte. A full build has a decoder of LZMA for
-//! archives of BTF: there all tools are one stream, in which each object is told by those before it, and
-//! 160 KB become 24.
+//! All are one stream of LZMA, in which each object is told by those before it, and 170 KB become 26.
 
 #[path = "build/slim.rs"]
 mod slim;
+// Its reader is in the program.
+#[allow(dead_code)]
+#[path = "src/tools/described.rs"]
+mod tools;
 
 use std::env;
 use std::fmt::Write;
@@ -20,7 +22,7 @@ use lzma_rust2::{Lzma2Options, Lzma2Writer};
 const OBJECTS: &str = "prebuilt/arm64";
 const TOOLS: &str = "src/tools";
 
-/// The tool that the small build has, and that comes first.
+/// The object that comes first, of the tool that has code of its own: it is the quickest to unpack.
 const FIRST: &str = "exec";
 
 /// Folders in folders, at most: BTFHub's have three.
@@ -44,37 +46,37 @@ fn pack_objects(out: &Path) {
         let bytes = fs::read(Path::new(OBJECTS).join(format!("{name}.bpf.o")));
         slim::slim(&bytes.unwrap_or_else(|e| panic!("the object of {name}: {e}")))
     };
-    if env::var_os("CARGO_FEATURE_FULL").is_none() {
-        let packed = lz4_flex::block::compress_prepend_size(&object(FIRST));
-        return fs::write(out.join(FIRST), packed).expect("a packed object");
+    // The words come first: whoever looks for a tool unpacks them.
+    let mut words = String::new();
+    let mut objects = Vec::new();
+    let mut places = Vec::new();
+    for name in std::iter::once(FIRST).chain(tools::ALL.iter().map(|tool| tool.object)) {
+        let bytes = object(name);
+        places.push((objects.len(), bytes.len()));
+        objects.extend(bytes);
     }
-    let mut names = Vec::new();
-    for entry in fs::read_dir(OBJECTS).expect("the folder of objects") {
-        let path = entry.expect("an entry of the folder of objects").path();
-        let name = path.file_name().and_then(|name| name.to_str());
-        let Some(name) = name.and_then(|name| name.strip_suffix(".bpf.o")) else {
-            continue;
-        };
-        // Others are examples.
-        if Path::new(TOOLS).join(format!("{name}.rs")).exists() {
-            names.push(name.to_owned());
+    // Where an object is depends on how long the words are that say it: numbers of one width.
+    let tell = |words: &mut String, behind: usize| {
+        words.clear();
+        for (tool, (at, len)) in tools::ALL.iter().zip(places.iter().skip(1)) {
+            write!(words, "{:06}\0{len}\0{}\x01", behind + at, tool.words()).unwrap();
         }
-    }
-    names.sort_by_key(|name| (name != FIRST, name.clone()));
-    let mut all = Vec::new();
-    for name in names {
-        let bytes = object(&name);
-        let place = format!("({}, {})", all.len(), bytes.len());
-        fs::write(out.join(name), place).expect("the place of an object");
-        all.extend(bytes);
-    }
+    };
+    tell(&mut words, 0);
+    let behind = words.len();
+    tell(&mut words, behind);
+    fs::write(out.join("words"), format!("(0, {behind})")).expect("the place of the words");
+    let (at, len) = places[0];
+    let place = format!("({}, {len})", behind + at);
+    fs::write(out.join(FIRST), place).expect("the place of an object");
+    let all = [words.as_bytes(), &objects].concat();
     let mut options = Lzma2Options::with_preset(9);
     options.lzma_options.dict_size = u32::try_from(all.len().next_power_of_two()).unwrap();
     let window = options.lzma_options.dict_size.to_string();
     let mut writer = Lzma2Writer::new(Vec::new(), options);
     writer.write_all(&all).expect("room in memory");
     let packed = writer.finish().expect("room in memory");
-    fs::write(out.join("objects.lzma2"), packed).expect("the packed objects");
+    fs::write(out.join("packed.lzma2"), packed).expect("what is packed");
     fs::write(out.join("window"), window).expect("the size of a window");
 }
 

@@ -4,6 +4,11 @@
 mod cli;
 mod tools;
 
+/// A build for boards has a heap of its own, which is smaller than the C library's.
+#[cfg(not(feature = "full"))]
+#[global_allocator]
+static HEAP: btfly::sys::heap::Heap = btfly::sys::heap::Heap::new();
+
 fn main() -> std::process::ExitCode {
     cli::main(std::env::args_os().skip(1))
 }

@@ -91,7 +91,10 @@ pub enum AttachError {
     #[cfg(feature = "full")]
     #[error(transparent)]
     Hook(#[from] super::HookError),
-    /// What is said of uprobes, of attachments to many places, of samples and of cookies.
+    /// What is said of samples.
+    #[error(transparent)]
+    Sample(#[from] super::SampleError),
+    /// What is said of uprobes, of attachments to many places and of cookies.
     #[cfg(feature = "full")]
     #[error(transparent)]
     Probe(#[from] super::ProbeError),
@@ -130,7 +133,6 @@ impl AttachError {
     }
 
     /// Whether the hook is not there: what `--skip-missing` passes over.
-    #[cfg(feature = "full")]
     #[must_use]
     pub fn is_absent(&self) -> bool {
         match self {
@@ -141,17 +143,20 @@ impl AttachError {
             | AttachError::NoCategory { .. }
             | AttachError::NoRawTracepoint { .. }
             | AttachError::NoPerfEvents { .. } => true,
+            #[cfg(feature = "full")]
             AttachError::Probe(error) => error.is_absent(),
             _ => false,
         }
     }
 
     /// Whether something was not said that must be, or makes no sense (exit code 1).
-    #[cfg(feature = "full")]
     #[must_use]
     pub fn is_usage(&self) -> bool {
         match self {
+            AttachError::Sample(error) => !error.is_missing(),
+            #[cfg(feature = "full")]
             AttachError::Hook(error) => error.is_usage(),
+            #[cfg(feature = "full")]
             AttachError::Probe(error) => error.is_usage(),
             _ => false,
         }
@@ -160,16 +165,15 @@ impl AttachError {
     /// Whether this kernel lacks what was asked for (exit code 3).
     #[must_use]
     pub fn is_missing(&self) -> bool {
-        #[cfg(feature = "full")]
         match self {
-            AttachError::Hook(error) => return error.is_missing(),
-            AttachError::Probe(error) => return error.is_missing(),
-            _ => {}
+            AttachError::Permission { .. } | AttachError::Refused { .. } => false,
+            AttachError::Sample(error) => error.is_missing(),
+            #[cfg(feature = "full")]
+            AttachError::Hook(error) => error.is_missing(),
+            #[cfg(feature = "full")]
+            AttachError::Probe(error) => error.is_missing(),
+            _ => true,
         }
-        !matches!(
-            self,
-            AttachError::Permission { .. } | AttachError::Refused { .. }
-        )
     }
 
     /// What a person can do about it.
@@ -228,6 +232,7 @@ impl AttachError {
                 "it needs CONFIG_PERF_EVENTS; raw tracepoints work without".to_owned()
             }
             AttachError::Permission { .. } => permission::hint(),
+            AttachError::Sample(error) => error.hint().to_owned(),
             #[cfg(feature = "full")]
             AttachError::Hook(error) => return error.hint(),
             #[cfg(feature = "full")]

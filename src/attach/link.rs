@@ -10,7 +10,7 @@ use rustix::fd::{AsFd, OwnedFd};
 
 /// An attachment. Dropping it detaches the program and removes whatever was made for it.
 #[must_use = "dropping a link detaches its program"]
-// A small build holds them only to drop them.
+// A small build holds some parts only to drop them.
 #[cfg_attr(not(feature = "full"), expect(dead_code))]
 pub struct Link {
     // Fields are dropped in this order: the link lets go of the event, the event of the probe.
@@ -20,7 +20,6 @@ pub struct Link {
     #[cfg(feature = "full")]
     cgroup: Option<Attachment>,
     /// The parts of an attachment to many places.
-    #[cfg(feature = "full")]
     parts: Vec<Link>,
 }
 
@@ -33,7 +32,6 @@ impl Link {
             probe: None,
             #[cfg(feature = "full")]
             cgroup: None,
-            #[cfg(feature = "full")]
             parts: Vec::new(),
         }
     }
@@ -58,25 +56,23 @@ impl Link {
             probe: event.probe,
             #[cfg(feature = "full")]
             cgroup: None,
-            #[cfg(feature = "full")]
             parts: Vec::new(),
         }
     }
 
     /// Attachments that are let go together.
-    #[cfg(feature = "full")]
     pub(super) fn many(parts: Vec<Link>) -> Self {
         Link {
             link: None,
             event: None,
             probe: None,
+            #[cfg(feature = "full")]
             cgroup: None,
             parts,
         }
     }
 
     /// Closes the event where a link holds it anyway: many attachments need many descriptors.
-    #[cfg(feature = "full")]
     pub(super) fn slim(mut self) -> Self {
         if self.link.is_some() {
             self.event = None;

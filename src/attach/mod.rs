@@ -23,7 +23,6 @@ mod perf_event;
 #[cfg(feature = "full")]
 mod probe_error;
 mod raw_tracepoint;
-#[cfg(feature = "full")]
 mod sample;
 mod tracefs_probe;
 mod tracepoint;
@@ -33,7 +32,6 @@ mod tracing;
 mod uprobe;
 #[cfg(feature = "full")]
 mod uprobe_multi;
-#[cfg(feature = "full")]
 mod wishes;
 #[cfg(feature = "full")]
 mod xdp;
@@ -51,20 +49,16 @@ pub use iterator::{IterProgram, Reading};
 pub use link::Link;
 #[cfg(feature = "full")]
 pub use probe_error::ProbeError;
-#[cfg(feature = "full")]
-pub use sample::Sample;
+pub use sample::{Sample, SampleError};
 #[cfg(feature = "full")]
 pub use tracing::Traced;
-#[cfg(feature = "full")]
 pub use wishes::{Missing, Wishes};
 
 use crate::sys::Features;
 use crate::sys::probe_pmu::ProbePmu;
 use crate::sys::tracefs::Tracefs;
 use rustix::fd::BorrowedFd;
-#[cfg(feature = "full")]
-use std::cell::RefCell;
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 
 /// A loaded program as it is to be attached.
 #[derive(Clone, Copy)]
@@ -92,7 +86,6 @@ impl<'p> From<BorrowedFd<'p>> for Prog<'p> {
 pub struct Attacher<'a> {
     features: &'a Features,
     /// What a user asks for beside what the sections say.
-    #[cfg(feature = "full")]
     wishes: &'a Wishes,
     tracefs: OnceCell<Option<Tracefs>>,
     kprobe_pmu: OnceCell<Option<ProbePmu>>,
@@ -102,7 +95,6 @@ pub struct Attacher<'a> {
     /// all CPUs, but has to live on one.
     cpu: Cell<u32>,
     /// What a user should know of attachments that succeeded.
-    #[cfg(feature = "full")]
     notes: RefCell<Vec<String>>,
 }
 
@@ -112,20 +104,17 @@ impl<'a> Attacher<'a> {
     pub fn new(features: &'a Features) -> Self {
         Attacher {
             features,
-            #[cfg(feature = "full")]
             wishes: const { &Wishes::NONE },
             tracefs: OnceCell::new(),
             kprobe_pmu: OnceCell::new(),
             #[cfg(feature = "full")]
             uprobe_pmu: OnceCell::new(),
             cpu: Cell::new(0),
-            #[cfg(feature = "full")]
             notes: RefCell::default(),
         }
     }
 
     /// The same, with what a user asks for.
-    #[cfg(feature = "full")]
     #[must_use]
     pub fn with(features: &'a Features, wishes: &'a Wishes) -> Self {
         Attacher {
@@ -135,7 +124,6 @@ impl<'a> Attacher<'a> {
     }
 
     /// What a user asks for beside what the sections say.
-    #[cfg(feature = "full")]
     #[must_use]
     pub fn wishes(&self) -> &Wishes {
         self.wishes
@@ -152,7 +140,6 @@ impl<'a> Attacher<'a> {
 
     /// Takes what is to be told of attachments that succeeded so far: programs that run elsewhere than
     /// one may think, or never.
-    #[cfg(feature = "full")]
     pub fn take_notes(&self) -> Vec<String> {
         self.notes.take()
     }

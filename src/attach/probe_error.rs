@@ -1,4 +1,4 @@
-//! Why a uprobe, an attachment to many places, a sample or a cookie failed.
+//! Why a uprobe, an attachment to many places or a cookie failed.
 
 use super::BinaryError;
 use thiserror::Error;
@@ -64,26 +64,6 @@ pub enum ProbeError {
         /// What was to be attached.
         subject: String,
     },
-    /// A program of perf events, and nobody said which.
-    #[error("program {program}: it runs by a perf event, and --sample does not say which")]
-    NoSample {
-        /// The program.
-        program: String,
-    },
-    /// The machine counts no such thing.
-    #[error("{subject}: this machine does not count {counter}")]
-    NoCounter {
-        /// What was to be attached.
-        subject: String,
-        /// What was to be counted.
-        counter: &'static str,
-    },
-    /// More samples a second than the kernel allows.
-    #[error("{subject}: more a second than this kernel allows")]
-    TooOften {
-        /// What was to be attached.
-        subject: String,
-    },
 }
 
 impl ProbeError {
@@ -101,9 +81,7 @@ impl ProbeError {
     #[must_use]
     pub fn is_missing(&self) -> bool {
         match self {
-            ProbeError::NoSession { .. }
-            | ProbeError::NoCookie { .. }
-            | ProbeError::NoCounter { .. } => true,
+            ProbeError::NoSession { .. } | ProbeError::NoCookie { .. } => true,
             other => other.is_absent(),
         }
     }
@@ -113,11 +91,7 @@ impl ProbeError {
     pub fn is_usage(&self) -> bool {
         matches!(
             self,
-            ProbeError::Place { .. }
-                | ProbeError::NoSample { .. }
-                | ProbeError::TooMany { .. }
-                | ProbeError::TooOften { .. }
-                | ProbeError::NoProcess { .. }
+            ProbeError::Place { .. } | ProbeError::TooMany { .. } | ProbeError::NoProcess { .. }
         )
     }
 
@@ -142,15 +116,6 @@ impl ProbeError {
             ProbeError::NoCookie { .. } => {
                 "leave --cookie out: probes and tracepoints have them from 5.15, tracing programs from \
                  5.19, raw tracepoints from 6.10 on"
-            }
-            ProbeError::NoSample { .. } => {
-                "--sample 99hz, for 99 times a second on each CPU, or --sample COUNTER:N"
-            }
-            ProbeError::NoCounter { .. } => {
-                "cpu-clock works everywhere: --sample 99hz, or --sample cpu-clock:NANOSECONDS"
-            }
-            ProbeError::TooOften { .. } => {
-                "fewer, or raise the limit: sysctl kernel.perf_event_max_sample_rate"
             }
         };
         Some(text.to_owned())

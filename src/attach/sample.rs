@@ -3,12 +3,13 @@
 //! An event is opened on each CPU that runs at that moment. A CPU that comes online later has none.
 
 use super::link::{Event, Link};
-use super::{AttachError, Attacher, ProbeError, Prog};
+use super::{AttachError, Attacher, Prog};
 use crate::sys::abi::{
     PERF_ATTR_FREQ, PERF_COUNT_SW_CPU_CLOCK, PERF_TYPE_HARDWARE, PERF_TYPE_SOFTWARE, PerfEventAttr,
 };
 use crate::sys::{cpus, perf};
 use rustix::io::Errno;
+use thiserror::Error;
 
 /// What is counted, under the names that perf(1) gives it; where there are two, the usual one first.
 #[rustfmt::skip]
@@ -33,6 +34,55 @@ static COUNTERS: &[(&str, &str, u32, u64)] = &[
     ("stalled-cycles-backend", "", PERF_TYPE_HARDWARE, 8),
     ("ref-cycles", "", PERF_TYPE_HARDWARE, 9),
 ];
+
+/// Why a sample can't be had. The text says what failed and why; `hint` says what to do.
+#[derive(Debug, Error)]
+pub enum SampleError {
+    /// A program of perf events, and nobody said which.
+    #[error("program {program}: it runs by a perf event, and --sample does not say which")]
+    NotSaid {
+        /// The program.
+        program: String,
+    },
+    /// The machine counts no such thing.
+    #[error("{subject}: this machine does not count {counter}")]
+    NoCounter {
+        /// What was to be attached.
+        subject: String,
+        /// What was to be counted.
+        counter: &'static str,
+    },
+    /// More samples a second than the kernel allows.
+    #[error("{subject}: more a second than this kernel allows")]
+    TooOften {
+        /// What was to be attached.
+        subject: String,
+    },
+}
+
+impl SampleError {
+    /// Whether this machine lacks what was asked for; else it makes no sense.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        matches!(self, SampleError::NoCounter { .. })
+    }
+
+    /// What a person can do about it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            SampleError::NotSaid { .. } => {
+                "--sample 99hz, for 99 times a second on each CPU, or --sample COUNTER:N"
+            }
+            SampleError::NoCounter { .. } => {
+                "cpu-clock works everywhere: --sample 99hz, or --sample cpu-clock:NANOSECONDS"
+            }
+            SampleError::TooOften { .. } => {
+                "fewer, or raise the limit: sysctl kernel.perf_event_max_sample_rate"
+            }
+        }
+    }
+}
 
 /// When a program of a perf event runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,10 +160,10 @@ impl Sample {
             Errno::NOENT | Errno::OPNOTSUPP | Errno::NODEV
                 if self.event_type == PERF_TYPE_HARDWARE =>
             {
-                ProbeError::NoCounter { subject, counter }.into()
+                SampleError::NoCounter { subject, counter }.into()
             }
             Errno::INVAL if matches!(self.every, Every::Hertz(_)) => {
-                ProbeError::TooOften { subject }.into()
+                SampleError::TooOften { subject }.into()
             }
             _ => AttachError::refused(&subject, errno),
         }
@@ -129,7 +179,7 @@ impl Attacher<'_> {
     pub fn sample(&self, prog: Prog<'_>, program: &str) -> Result<Link, AttachError> {
         let Some(sample) = &self.wishes.sample else {
             let program = program.to_owned();
-            return Err(ProbeError::NoSample { program }.into());
+            return Err(SampleError::NotSaid { program }.into());
         };
         let subject = [program, ": samples of ", sample.counter].concat();
         let attr = sample.attr();

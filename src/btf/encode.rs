@@ -3,9 +3,7 @@
 //! For the types that this program makes up itself (of tracefs formats) and for those that it picks
 //! out of a larger BTF. Names and records that are there already are not written again.
 
-#[cfg(feature = "full")]
-use super::Btf;
-use super::{Kind, TypeId};
+use super::{Btf, Kind, TypeId};
 
 /// Types on their way to bytes.
 #[derive(Clone, Debug)]
@@ -45,7 +43,6 @@ impl Default for Encoder {
 
 impl Encoder {
     /// Types that go on behind those of `btf`, which keep their numbers and names.
-    #[cfg(feature = "full")]
     pub fn behind(btf: &Btf<'_>) -> Encoder {
         let end = btf.layout().types_at + btf.layout().types_len;
         let record = |id: TypeId| {
@@ -64,7 +61,6 @@ impl Encoder {
 
     /// Takes the names away from some of the first `count` records: they can be referred to, but no
     /// longer be found.
-    #[cfg(feature = "full")]
     pub fn hide(&mut self, count: usize, which: &dyn Fn(Kind, &str) -> bool) {
         for words in self.records.iter_mut().take(count) {
             let [name, info, ..] = &mut **words else {

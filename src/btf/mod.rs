@@ -10,7 +10,6 @@ mod blob;
 mod contexts;
 #[cfg(feature = "full")]
 mod declare;
-#[cfg(feature = "full")]
 mod encode;
 mod error;
 mod ext;
@@ -35,7 +34,6 @@ pub use blob::{Btf, Layout};
 pub use contexts::{Context, Retyped, WithContexts, has_tagged, rename, retype};
 #[cfg(feature = "full")]
 pub use declare::{DeclarationError, declare};
-#[cfg(feature = "full")]
 pub use encode::{Encoder, Record};
 pub use error::BtfError;
 pub use ext::{BtfExt, CoreRelo, ExtRecords, ExtSection, RelocationKind};

@@ -1,6 +1,7 @@
 //! The options that say where and how programs attach, which `run` and `load` share. They may stand anywhere
 //! behind the command.
 
+#[cfg(feature = "full")]
 use std::num::NonZeroU32;
 
 use btfly::attach::{Missing, Sample, Wishes};
@@ -9,6 +10,18 @@ use btfly::object::{Object, ObjectError};
 use super::{Failure, taking};
 
 /// What the help of these commands says of them.
+#[cfg(not(feature = "full"))]
+pub const HELP: &str = "
+Where and how programs attach:
+  --attach PROG=PLACE  attach a program there instead of where its section says: FUNCTION, or
+                       CATEGORY/NAME of a tracepoint
+  --sample WHEN        when perf_event programs run, on each CPU that is online: 99hz
+  --skip-missing       pass over each program whose function or tracepoint is not there, and say so;
+                       at least one must be attached
+";
+
+/// The same of a full build.
+#[cfg(feature = "full")]
 pub const HELP: &str = "
 Where and how programs attach:
   --type PROG=SECTION  make a program what its section would make it if it were called so
@@ -30,9 +43,12 @@ Where and how programs attach:
 /// The options, as they were given.
 #[derive(Debug, Default)]
 pub struct AttachOptions<'p> {
+    #[cfg(feature = "full")]
     sections: Vec<(&'p str, &'p str)>,
     places: Vec<(&'p str, &'p str)>,
+    #[cfg(feature = "full")]
     interface: Option<&'p str>,
+    #[cfg(feature = "full")]
     cgroup: Option<&'p str>,
     wishes: Wishes,
 }
@@ -44,12 +60,17 @@ impl<'p> AttachOptions<'p> {
         let kept = taking::take(args, &mut |given, rest| {
             let mut value = || given.value(rest);
             match given.name {
+                #[cfg(feature = "full")]
                 "--type" => options.sections.push(pair(given.name, value()?)?),
                 "--attach" => options.places.push(pair(given.name, value()?)?),
+                #[cfg(feature = "full")]
                 "--iface" => options.interface = Some(value()?),
+                #[cfg(feature = "full")]
                 "--cgroup" => options.cgroup = Some(value()?),
                 "--sample" => options.wishes.sample = Some(sample(value()?)?),
+                #[cfg(feature = "full")]
                 "--cookie" => options.wishes.cookies.push(cookie(value()?)?),
+                #[cfg(feature = "full")]
                 "--pid" => options.wishes.process = Some(process(value()?)?),
                 "--skip-missing" => options.wishes.missing = Missing::Skip,
                 _ => return Ok(false),
@@ -64,6 +85,7 @@ impl<'p> AttachOptions<'p> {
     where
         'p: 'o,
     {
+        #[cfg(feature = "full")]
         for (program, section) in &self.sections {
             let told = object.set_section(program, section);
             told.map_err(|error| refused("--type", &error))?;
@@ -72,15 +94,19 @@ impl<'p> AttachOptions<'p> {
             let told = object.retarget(program, place);
             told.map_err(|error| refused("--attach", &error))?;
         }
+        #[cfg(feature = "full")]
         if let Some(name) = self.interface {
             let told = object.set_interface(name);
             told.map_err(|error| refused("--iface", &error))?;
         }
+        #[cfg(feature = "full")]
         if let Some(folder) = self.cgroup {
             let told = object.set_cgroup(folder);
             told.map_err(|error| refused("--cgroup", &error))?;
         }
-        check_cookies(&self.wishes, object)
+        #[cfg(feature = "full")]
+        check_cookies(&self.wishes, object)?;
+        Ok(())
     }
 
     /// What is asked for beside places.
@@ -90,6 +116,7 @@ impl<'p> AttachOptions<'p> {
 }
 
 /// Whether the programs that are named are there.
+#[cfg(feature = "full")]
 fn check_cookies(wishes: &Wishes, object: &Object<'_>) -> Result<(), Failure> {
     for (name, cookie) in &wishes.cookies {
         if !object.programs.iter().any(|p| p.name == name) {
@@ -107,6 +134,7 @@ fn sample(text: &str) -> Result<Sample, Failure> {
     Sample::parse(text).map_err(|why| Failure::usage(format!("--sample {text}: {why}")))
 }
 
+#[cfg(feature = "full")]
 fn cookie(text: &str) -> Result<(String, u64), Failure> {
     let parsed = text.split_once('=').and_then(|(program, number)| {
         let number = match number.strip_prefix("0x") {
@@ -118,6 +146,7 @@ fn cookie(text: &str) -> Result<(String, u64), Failure> {
     parsed.ok_or_else(|| Failure::usage(format!("--cookie {text}: it is written PROG=NUMBER")))
 }
 
+#[cfg(feature = "full")]
 fn process(text: &str) -> Result<NonZeroU32, Failure> {
     let number = text.parse().ok().filter(|pid| i32::try_from(*pid).is_ok());
     number
@@ -140,7 +169,7 @@ fn refused(option: &str, error: &ObjectError) -> Failure {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "full"))]
 mod tests {
     use super::*;
 

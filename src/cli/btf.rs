@@ -68,7 +68,7 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
         files.push((path.as_str(), read_object(path)?));
     }
     let given = files.iter().map(|(path, bytes)| (*path, bytes.as_slice()));
-    let built_in = tools::ALL
+    let built_in = tools::all()
         .iter()
         .filter(|_| min.tools)
         .map(|t| (t.name, t.object.unpack()));

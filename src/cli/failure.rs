@@ -63,7 +63,6 @@ impl Failure {
     }
 
     /// The same, with this hint where there is none.
-    #[cfg(feature = "full")]
     pub fn or_hint(mut self, hint: String) -> Failure {
         self.0.hint.get_or_insert(hint);
         self
@@ -81,6 +80,7 @@ impl Failure {
     }
 
     /// The same, said of a file.
+    #[cfg(feature = "full")]
     pub fn of_file(mut self, path: &str) -> Failure {
         self.0.what = [path, ": ", &self.0.what].concat();
         self
@@ -100,7 +100,7 @@ impl Failure {
     }
 
     /// What went wrong, in one line.
-    #[cfg(feature = "full")]
+    #[cfg(any(test, feature = "full"))]
     pub fn reason(&self) -> String {
         plain(&self.0.what)
     }
@@ -200,12 +200,9 @@ impl From<Box<LoadError>> for Failure {
 impl From<AttachError> for Failure {
     fn from(error: AttachError) -> Failure {
         let class = match () {
-            #[cfg(feature = "full")]
             () if error.is_usage() => Class::Usage,
             () if error.is_permission() => Class::Permission,
             () if error.is_missing() => Class::Missing,
-            #[cfg(feature = "full")]
-            () if error.is_usage() => Class::Usage,
             () => Class::Other,
         };
         Failure::with(class, error.to_string(), error.hint())

@@ -1,11 +1,15 @@
 //! The forms in which events are shown: columns for people; JSON, CSV and trees of what a view says of each
 //! event.
 
+#[cfg(feature = "full")]
 use btfly::ring::Batch;
 use btfly::sys::kernel::{Clock, now_ns};
-use btfly::value::{Cells, Fields, Start, WallClock, escape, escape_json, push_unsigned};
+#[cfg(feature = "full")]
+use btfly::value::{Cells, escape};
+use btfly::value::{Fields, Start, WallClock, escape_json, push_unsigned};
 
 use super::output_options::OutputOptions;
+#[cfg(feature = "full")]
 use super::sink::Notice;
 use crate::tools::View;
 
@@ -16,10 +20,13 @@ pub enum Format {
     #[default]
     Text,
     Json,
+    #[cfg(feature = "full")]
     Csv,
+    #[cfg(feature = "full")]
     Tree,
 }
 
+#[cfg(feature = "full")]
 impl Format {
     /// What stands in the output where lines of it were dropped.
     pub fn notice(self) -> Notice {
@@ -54,6 +61,7 @@ pub struct Formatted<'v> {
     now: i64,
     /// So many more events have that time.
     valid: u32,
+    #[cfg(feature = "full")]
     cells: Cells,
     /// Maps whose records do not say on which CPU they were sent.
     without_cpu: Vec<String>,
@@ -74,6 +82,7 @@ impl<'v> Formatted<'v> {
         options: &OutputOptions,
         without_cpu: Vec<String>,
     ) -> Formatted<'v> {
+        #[cfg(feature = "full")]
         let cells = match options.format {
             Format::Csv => Cells::new(view.names().into_iter()),
             _ => Cells::default(),
@@ -85,6 +94,7 @@ impl<'v> Formatted<'v> {
             clock: WallClock::default(),
             now: 0,
             valid: 0,
+            #[cfg(feature = "full")]
             cells,
             without_cpu,
             place: Place::default(),
@@ -136,6 +146,7 @@ impl<'v> Formatted<'v> {
         shown
     }
 
+    #[cfg(feature = "full")]
     fn csv(&mut self, map: &str, cpu: u32, bytes: &[u8], out: &mut Vec<u8>) -> bool {
         let now = self.now();
         let (clock, cells) = (&mut self.clock, &mut self.cells);
@@ -152,6 +163,7 @@ impl<'v> Formatted<'v> {
         shown
     }
 
+    #[cfg(feature = "full")]
     fn tree(&mut self, map: &str, bytes: &[u8], out: &mut Vec<u8>) -> bool {
         self.stamp(out);
         escape(map.as_bytes(), out);
@@ -188,8 +200,11 @@ pub(super) fn begin(clock: &mut WallClock, wall_ns: i64, out: &mut Vec<u8>) {
 impl View for Formatted<'_> {
     fn header(&mut self, out: &mut Vec<u8>) {
         match self.format {
+            #[cfg(feature = "full")]
             Format::Csv => self.cells.header(out),
-            Format::Json | Format::Tree => {}
+            #[cfg(feature = "full")]
+            Format::Tree => {}
+            Format::Json => {}
             Format::Text => {
                 let start = out.len();
                 self.view.header(out);
@@ -211,7 +226,9 @@ impl View for Formatted<'_> {
         let shown = match self.format {
             Format::Text => self.text(map, cpu, bytes, out),
             Format::Json => self.json(map, cpu, bytes, out),
+            #[cfg(feature = "full")]
             Format::Csv => self.csv(map, cpu, bytes, out),
+            #[cfg(feature = "full")]
             Format::Tree => self.tree(map, bytes, out),
         };
         if !shown {
@@ -224,6 +241,7 @@ impl View for Formatted<'_> {
         self.view.look();
     }
 
+    #[cfg(feature = "full")]
     fn names(&self) -> Vec<String> {
         self.view.names()
     }
@@ -232,14 +250,17 @@ impl View for Formatted<'_> {
         self.view.fields(map, bytes, to)
     }
 
+    #[cfg(feature = "full")]
     fn counts(&self) -> bool {
         self.view.counts()
     }
 
+    #[cfg(feature = "full")]
     fn counted(&mut self, map: &str, batch: Batch) {
         self.view.counted(map, batch);
     }
 
+    #[cfg(feature = "full")]
     fn sum_up(&mut self, out: &mut Vec<u8>) {
         let now = now_ns(Clock::Realtime);
         match self.format {

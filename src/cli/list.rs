@@ -2,27 +2,28 @@
 
 #[cfg(feature = "full")]
 use super::tool::Board;
-use super::{Common, Failure, line_of, output, parse};
+use super::{Common, Failure, line_of, no_more, output};
 #[cfg(feature = "full")]
 use super::{TRACE, trace};
 use crate::tools;
 
-/// List the tools that are built in.
-#[cfg_attr(
-    feature = "full",
-    doc = "For each it is said what it needs of the kernel, and whether that is here."
-)]
-#[derive(argh::FromArgs)]
-struct List {}
+const HELP: &str = "\
+Usage: btfly list
+
+List the tools that are built in. In a full build it is said for each what it needs of the kernel,
+and whether that is here.
+";
 
 #[cfg_attr(not(feature = "full"), allow(unused_variables))]
 pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
-    if parse::<List>("list", args)?.is_none() {
-        return Ok(());
+    match args {
+        [] => {}
+        ["--help"] => return output::print(HELP),
+        [arg, ..] => return Err(no_more("list", arg)),
     }
     let mut text = String::new();
     #[cfg(feature = "full")]
-    for (tool, needs, here) in Board::new(common.kernel()?, tools::ALL)?.tools() {
+    for (tool, needs, here) in Board::new(common.kernel()?, tools::all())?.tools() {
         line_of(&mut text, "", tool.name, tool.about);
         line_of(&mut text, "", "", &needs);
         line_of(&mut text, "", "", &here);
@@ -34,7 +35,7 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
         line_of(&mut text, "", "", trace::here());
     }
     #[cfg(not(feature = "full"))]
-    for tool in tools::ALL {
+    for tool in tools::all() {
         line_of(&mut text, "", tool.name, tool.about);
     }
     output::print(&text)

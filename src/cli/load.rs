@@ -19,7 +19,7 @@ use super::{Common, Failure, loading, objects, output, output::plain, parse, ses
 /// btfly unload DIR removes them. Fill a map with --put MAP KEY VALUE, as often as you like, as for run.
 #[derive(argh::FromArgs)]
 struct Load {
-    /// the object file; of several (in a full build), one may use what another defines
+    /// the object file; of several, one may use what another defines
     #[argh(positional)]
     objects: Vec<String>,
 

@@ -2,16 +2,21 @@
 //! its globals values (`--set`), choose programs (`--prog`), put entries into its maps (`--put`).
 
 use btfly::btf::TypeId;
-use btfly::load::Loaded;
-use btfly::object::{MapSpec, Object, Program};
-use btfly::sys::abi::BPF_ANY;
-use btfly::sys::bpf_map::Elements;
+use btfly::object::Object;
 use btfly::value::Plan;
+#[cfg(feature = "full")]
+use btfly::{
+    load::Loaded,
+    object::{MapSpec, Program},
+    sys::{abi::BPF_ANY, bpf_map::Elements},
+};
+#[cfg(feature = "full")]
 use rustix::fd::AsFd;
 
 use super::Failure;
 
 /// `--put MAP KEY VALUE`.
+#[cfg(feature = "full")]
 pub struct Put<'p> {
     map: &'p str,
     key: &'p str,
@@ -19,9 +24,11 @@ pub struct Put<'p> {
 }
 
 /// A key and a value.
+#[cfg(feature = "full")]
 pub type Entry = (Vec<u8>, Vec<u8>);
 
 /// `--put` takes three values, which argh does not know.
+#[cfg(feature = "full")]
 pub fn take_puts<'p>(args: &[&'p str]) -> Result<(Vec<&'p str>, Vec<Put<'p>>), Failure> {
     let (mut kept, mut puts) = (Vec::new(), Vec::new());
     let mut rest = args.iter();
@@ -39,11 +46,13 @@ pub fn take_puts<'p>(args: &[&'p str]) -> Result<(Vec<&'p str>, Vec<Put<'p>>), F
 }
 
 /// The object in these bytes of a file.
+#[cfg(feature = "full")]
 pub fn parse_object<'a>(path: &str, bytes: &'a [u8]) -> Result<Object<'a>, Failure> {
     Object::parse(bytes).map_err(|error| Failure::from(error).of_file(path))
 }
 
 /// Gives global variables their values, each by one `VAR=VALUE` of `--set`.
+#[cfg(feature = "full")]
 pub fn set_globals(object: &mut Object<'_>, assignments: &[String]) -> Result<(), Failure> {
     assignments.iter().try_for_each(|assignment| {
         let (name, value) = assignment.split_once('=').ok_or_else(|| {
@@ -72,10 +81,7 @@ pub fn set_global(
     };
     let btf = object.btf.as_ref().filter(|_| global.ty != TypeId::VOID);
     let btf = btf.ok_or_else(|| failed("its type is not known".into()))?;
-    #[cfg(feature = "full")]
     let plan = Plan::named(btf, global.ty, name);
-    #[cfg(not(feature = "full"))]
-    let plan = Plan::new(btf, global.ty);
     let plan = plan.map_err(|e| failed(e.to_string()))?;
     let bytes = plan.parse_vec(value).map_err(|e| failed(e.to_string()))?;
     match object.global_mut(name) {
@@ -86,10 +92,12 @@ pub fn set_global(
 }
 
 /// The bytes of what `--put` puts into maps.
+#[cfg(feature = "full")]
 pub fn entries(object: &Object<'_>, puts: &[Put<'_>]) -> Result<Vec<Entry>, Failure> {
     puts.iter().map(|put| entry(object, put)).collect()
 }
 
+#[cfg(feature = "full")]
 fn entry(object: &Object<'_>, put: &Put<'_>) -> Result<Entry, Failure> {
     let map = find_map(object, put.map, "--put")?;
     let bytes = |what: &str, ty: TypeId, size: u32, words: &str| {
@@ -109,6 +117,7 @@ fn entry(object: &Object<'_>, put: &Put<'_>) -> Result<Entry, Failure> {
     ))
 }
 
+#[cfg(feature = "full")]
 fn find_map<'o, 'a>(
     object: &'o Object<'a>,
     name: &str,
@@ -123,6 +132,7 @@ fn find_map<'o, 'a>(
 }
 
 /// Refuses a `--prog` that names no program.
+#[cfg(feature = "full")]
 pub fn check_programs(object: &Object<'_>, names: &[String]) -> Result<(), Failure> {
     for name in names {
         if !object.programs.iter().any(|p| p.name == name) {
@@ -135,6 +145,7 @@ pub fn check_programs(object: &Object<'_>, names: &[String]) -> Result<(), Failu
 }
 
 /// Whether a program is to be loaded: those that `--prog` names, else all that autoload.
+#[cfg(feature = "full")]
 pub fn is_chosen(names: &[String], program: &Program<'_>) -> bool {
     match names.is_empty() {
         true => program.autoload,
@@ -143,6 +154,7 @@ pub fn is_chosen(names: &[String], program: &Program<'_>) -> bool {
 }
 
 /// Puts the entries into the maps, once they are there.
+#[cfg(feature = "full")]
 pub fn fill(loaded: &Loaded<'_>, puts: &[Put<'_>], entries: &[Entry]) -> Result<(), Failure> {
     for (put, (key, value)) in puts.iter().zip(entries) {
         let Some(map) = loaded.map(put.map) else {

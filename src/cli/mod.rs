@@ -1,6 +1,5 @@
 //! The command line: which command, and what becomes of its failure.
 
-#[cfg(feature = "full")]
 mod attach_options;
 #[cfg(feature = "full")]
 mod btf;
@@ -15,11 +14,10 @@ mod count;
 mod declared;
 #[cfg(feature = "full")]
 mod doctor;
+#[cfg_attr(not(feature = "full"), path = "events_small.rs")]
 mod events;
-#[cfg(feature = "full")]
 mod extract;
 mod failure;
-#[cfg(feature = "full")]
 mod format;
 mod list;
 #[cfg(feature = "full")]
@@ -31,26 +29,25 @@ mod log_file;
 mod losses;
 #[cfg(feature = "full")]
 mod maps;
+#[cfg(feature = "full")]
 mod objects;
 #[cfg(feature = "full")]
 mod once;
 mod output;
-#[cfg(feature = "full")]
 mod output_options;
 #[cfg(feature = "full")]
 mod ring_options;
 #[cfg_attr(not(feature = "full"), path = "plain_rings.rs")]
 mod rings;
+#[cfg_attr(not(feature = "full"), path = "asked_small.rs")]
 mod run;
 mod session;
-#[cfg(feature = "full")]
 mod show;
 #[cfg_attr(not(feature = "full"), path = "sink_small.rs")]
 mod sink;
 #[cfg(feature = "full")]
 mod status;
 mod taking;
-#[cfg(feature = "full")]
 mod ticker;
 mod tool;
 #[cfg(feature = "full")]
@@ -74,6 +71,7 @@ struct Command {
 }
 
 const COMMANDS: &[Command] = &[
+    #[cfg(feature = "full")]
     Command {
         name: "run",
         about: "load any BPF object, attach it, and print its events in named columns",
@@ -114,7 +112,6 @@ const COMMANDS: &[Command] = &[
         about: "list the tools that are built in",
         run: list::run,
     },
-    #[cfg(feature = "full")]
     Command {
         name: "extract",
         about: "write the object of a tool into a file",
@@ -128,6 +125,15 @@ const TRACE: Command = Command {
     name: "trace",
     about: "what a function of the kernel is called with, or a tracepoint tells",
     run: trace::run,
+};
+
+/// What is told where there is no such command.
+const UNKNOWN: &str = match cfg!(feature = "full") {
+    true => "btfly without arguments lists the commands",
+    false => {
+        "btfly without arguments lists the commands; run, load, trace, check, doctor and btf are in \
+         the build made with cross/build --full"
+    }
 };
 
 /// Runs the command in `args`, and prints what went wrong in at most three lines.
@@ -186,13 +192,19 @@ fn dispatch(args: Vec<String>) -> Result<(), Failure> {
             let (rest, common) = Common::take(&rest)?;
             (command.run)(&rest, common)
         }
-        None => Err(Failure::usage(format!("there is no command '{name}'"))
-            .with_hint("btfly without arguments lists the commands")),
+        None => Err(Failure::usage(format!("there is no command '{name}'")).with_hint(UNKNOWN)),
     }
+}
+
+/// An argument that a command does not take.
+fn no_more(name: &str, arg: &str) -> Failure {
+    Failure::usage(["no such argument: ", arg].concat())
+        .with_hint(["btfly ", name, " --help says what it takes"].concat())
 }
 
 /// Parses the arguments of command `name` by argh. Its help goes to stdout, with the options that
 /// every command has; what it refuses is a usage error.
+#[cfg(feature = "full")]
 fn parse<T: argh::FromArgs>(name: &str, args: &[&str]) -> Result<Option<T>, Failure> {
     match T::from_args(&["btfly", name], args) {
         Ok(parsed) => Ok(Some(parsed)),
@@ -201,9 +213,9 @@ fn parse<T: argh::FromArgs>(name: &str, args: &[&str]) -> Result<Option<T>, Fail
 }
 
 /// What argh does not know of the options of a command.
+#[cfg(feature = "full")]
 fn more_help(name: &str) -> [&'static str; 3] {
     match name {
-        #[cfg(feature = "full")]
         "run" => [attach_options::HELP, show::HELP, ring_options::HELP],
         #[cfg(feature = "full")]
         "load" => [attach_options::HELP, "", ""],
@@ -212,15 +224,16 @@ fn more_help(name: &str) -> [&'static str; 3] {
 }
 
 /// What argh does not know of the options of `run` and the tools.
+#[cfg(feature = "full")]
 fn output_help(name: &str) -> &'static str {
     match name {
-        #[cfg(feature = "full")]
         _ if name == "run" || tools::find(name).is_some() => output_options::HELP,
         _ => "",
     }
 }
 
 /// What argh has to say instead of options: help, or what is wrong.
+#[cfg(feature = "full")]
 fn early_exit(name: &str, exit: &argh::EarlyExit) -> Result<(), Failure> {
     match exit.status {
         Ok(()) => output::print(
@@ -242,12 +255,14 @@ fn early_exit(name: &str, exit: &argh::EarlyExit) -> Result<(), Failure> {
 }
 
 fn help() -> String {
-    let mut text = String::from(
-        "btfly runs eBPF programs on this machine: those built in, and any object of yours.\n\n\
-         Usage: btfly TOOL [options]\n       btfly COMMAND [arguments]\n\n\
-         Tools:\n",
-    );
-    for tool in tools::ALL {
+    let any = match cfg!(feature = "full") {
+        true => ", and any object of yours",
+        false => "",
+    };
+    let usage = ".\n\nUsage: btfly TOOL [options]\n       btfly COMMAND [arguments]\n\nTools:\n";
+    let runs = "btfly runs eBPF programs on this machine: those built in";
+    let mut text = [runs, any, usage].concat();
+    for tool in tools::all() {
         line(&mut text, tool.name, tool.about);
     }
     #[cfg(feature = "full")]
@@ -263,10 +278,11 @@ fn help() -> String {
     );
     text.push_str(
         "\nExamples:\n  btfly exec                      watch programs start, until Ctrl-C\n  \
-         btfly exec -x --duration 10     failed starts too, for ten seconds\n  \
-         btfly run my.bpf.o              an object of yours\n\n\
-         btfly --version prints the version. Loading needs root.\n",
+         btfly exec -x --duration 10     failed starts too, for ten seconds\n",
     );
+    #[cfg(feature = "full")]
+    text.push_str("  btfly run my.bpf.o              an object of yours\n");
+    text.push_str("\nbtfly --version prints the version. Loading needs root.\n");
     text
 }
 
@@ -275,8 +291,8 @@ fn line(text: &mut String, name: &str, about: &str) {
 }
 
 fn line_of(text: &mut String, before: &str, name: &str, about: &str) {
-    // The longest name of the full build has twelve letters.
-    const WIDTH: usize = if cfg!(feature = "full") { 13 } else { 10 };
+    // The longest name has twelve letters.
+    const WIDTH: usize = 13;
     text.push_str(before);
     text.push_str(name);
     text.extend(std::iter::repeat_n(' ', WIDTH.saturating_sub(name.len())));

@@ -24,7 +24,6 @@ pub fn read(paths: &[String]) -> Result<(String, Vec<u8>), Failure> {
     }
 }
 
-#[cfg(feature = "full")]
 fn joined(paths: &[String]) -> Result<(String, Vec<u8>), Failure> {
     let files = paths.iter().map(|path| read_object(path));
     let files = files.collect::<Result<Vec<_>, _>>()?;
@@ -38,9 +37,4 @@ fn joined(paths: &[String]) -> Result<(String, Vec<u8>), Failure> {
         }
     })?;
     Ok((paths.join(" + "), bytes))
-}
-
-#[cfg(not(feature = "full"))]
-fn joined(_: &[String]) -> Result<(String, Vec<u8>), Failure> {
-    Err(Failure::usage("several objects at once are for a full build").with_hint("give one object"))
 }

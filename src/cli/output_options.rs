@@ -3,16 +3,28 @@
 
 use btfly::object::Object;
 use btfly::sys::abi::BPF_MAP_TYPE_RINGBUF;
+#[cfg(feature = "full")]
 use btfly::sys::file;
+#[cfg(feature = "full")]
 use rustix::io::Errno;
 
 use super::format::{Format, Formatted};
+#[cfg(feature = "full")]
 use super::log_file::{LogFile, Rotation};
 use super::sink::Sink;
 use super::{Failure, taking};
 use crate::tools::View;
 
 /// What the help of these commands says of them.
+#[cfg(not(feature = "full"))]
+pub const HELP: &str = "
+How events are shown:
+  --json               one object per line: time, cpu, map, type, and the fields; so are losses
+  --timestamp          begin each event with the time (UTC); JSON always has it
+";
+
+/// The same of a full build.
+#[cfg(feature = "full")]
 pub const HELP: &str = "
 How events are shown, and where they go:
   --json               one object per line: time, cpu, map, type, and the fields; so are losses
@@ -29,7 +41,9 @@ How events are shown, and where they go:
 pub struct OutputOptions {
     pub format: Format,
     pub timestamp: bool,
+    #[cfg(feature = "full")]
     file: Option<String>,
+    #[cfg(feature = "full")]
     rotation: Option<Rotation>,
 }
 
@@ -42,23 +56,31 @@ impl OutputOptions {
         let mut options = OutputOptions::default();
         let mut formats = Vec::new();
         let kept = taking::take(args, &mut |given, rest| {
+            #[cfg(not(feature = "full"))]
+            let _ = rest;
+            #[cfg(feature = "full")]
             let mut value = || match given.value(rest)? {
                 "" => Err(Failure::usage([given.name, " needs a value"].concat())),
                 value => Ok(value),
             };
             match given.name {
                 _ if own.contains(&given.name) => return Ok(false),
+                #[cfg(feature = "full")]
                 "--output" => options.file = Some(value()?.to_owned()),
+                #[cfg(feature = "full")]
                 "--rotate" => options.rotation = Some(rotation(value()?)?),
                 _ if !given.is_plain() => return Ok(false),
                 "--json" => formats.push((given.name, Format::Json)),
+                #[cfg(feature = "full")]
                 "--csv" => formats.push((given.name, Format::Csv)),
+                #[cfg(feature = "full")]
                 "--tree" => formats.push((given.name, Format::Tree)),
                 "--timestamp" => options.timestamp = true,
                 _ => return Ok(false),
             }
             Ok(true)
         })?;
+        #[cfg(feature = "full")]
         if let [(first, _), rest @ ..] = formats.as_slice()
             && let Some((other, _)) = rest.iter().find(|(name, _)| name != first)
         {
@@ -68,6 +90,7 @@ impl OutputOptions {
             );
         }
         options.format = formats.first().map_or(Format::Text, |(_, format)| *format);
+        #[cfg(feature = "full")]
         if options.rotation.is_some() && options.file.is_none() {
             return Err(Failure::usage("--rotate: no file to rotate")
                 .with_hint("--output FILE says where the output goes"));
@@ -92,6 +115,13 @@ impl OutputOptions {
     }
 
     /// Opens what output goes to.
+    #[cfg(not(feature = "full"))]
+    pub fn sink(&self) -> Result<Sink, Failure> {
+        Ok(Sink)
+    }
+
+    /// Opens what output goes to.
+    #[cfg(feature = "full")]
     pub fn sink(&self) -> Result<Sink, Failure> {
         let notice = self.format.notice();
         let Some(path) = &self.file else {
@@ -120,6 +150,7 @@ impl OutputOptions {
 }
 
 /// `1M:3`: bytes, and how many older files are kept.
+#[cfg(feature = "full")]
 fn rotation(text: &str) -> Result<Rotation, Failure> {
     let bad = || {
         Failure::usage(format!("--rotate {text}: it is written SIZE:N"))
@@ -143,7 +174,7 @@ fn rotation(text: &str) -> Result<Rotation, Failure> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "full"))]
 mod tests {
     use super::*;
 

@@ -1,11 +1,11 @@
-//! The rings of a session in a small build: read when the kernel says so, or ten times a second.
+//! The rings of a session in a small build, those of perf events: read when the kernel says so, or ten times a second.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use btfly::load::Loaded;
-use btfly::ring::{BpfRing, PerfOptions, PerfRing, Record};
-use btfly::sys::abi::{BPF_MAP_TYPE_PERF_EVENT_ARRAY, BPF_MAP_TYPE_RINGBUF};
+use btfly::ring::{PerfOptions, PerfRing, Record};
+use btfly::sys::abi::BPF_MAP_TYPE_PERF_EVENT_ARRAY;
 use btfly::sys::poll::{Poller, Ready};
 use rustix::fd::AsFd;
 
@@ -27,33 +27,23 @@ pub struct Rings<'l> {
     loaded: &'l Loaded<'l>,
     poller: Poller,
     /// Each with the index of its map.
-    rings: Vec<(usize, Ring)>,
+    rings: Vec<(usize, Box<PerfRing>)>,
     cpus_seen: Instant,
 }
 
 /// Who takes records: one function for all, which is smaller than one for each.
 type Each<'e> = dyn FnMut(u32, Record<'_>) -> ControlFlow<()> + 'e;
 
-enum Ring {
-    Perf(Box<PerfRing>),
-    Bpf(BpfRing),
-}
-
 impl<'l> Rings<'l> {
     pub fn open(loaded: &'l Loaded<'l>) -> Result<Rings<'l>, Failure> {
         let poller = Poller::new().map_err(|e| Failure::other(format!("epoll: {e}")))?;
         let mut rings = Vec::new();
         for (index, map) in loaded.maps.iter().enumerate() {
-            let ring = match map.map_type {
-                BPF_MAP_TYPE_PERF_EVENT_ARRAY => {
-                    let options = PerfOptions::default();
-                    let ring = PerfRing::open(map.fd.as_fd(), &options, &poller, RINGS)?;
-                    Ring::Perf(Box::new(ring))
-                }
-                BPF_MAP_TYPE_RINGBUF => Ring::Bpf(BpfRing::open(map.fd.as_fd(), &poller, RINGS)?),
-                _ => continue,
-            };
-            rings.push((index, ring));
+            if map.map_type == BPF_MAP_TYPE_PERF_EVENT_ARRAY {
+                let options = PerfOptions::default();
+                let ring = PerfRing::open(map.fd.as_fd(), &options, &poller, RINGS)?;
+                rings.push((index, Box::new(ring)));
+            }
         }
         Ok(Rings {
             loaded,
@@ -83,7 +73,7 @@ impl<'l> Rings<'l> {
         }
         self.cpus_seen = Instant::now();
         for (index, ring) in &mut self.rings {
-            if let (Ring::Perf(ring), Some(map)) = (ring, self.loaded.maps.get(*index)) {
+            if let Some(map) = self.loaded.maps.get(*index) {
                 ring.follow_cpus(map.fd.as_fd(), &self.poller)?;
             }
         }
@@ -98,13 +88,17 @@ impl<'l> Rings<'l> {
         sink: &mut Sink,
         patience: Patience<'_>,
     ) -> Result<Written, Failure> {
+        view.look();
         for (index, ring) in self.rings.iter_mut() {
             let map = self.loaded.maps.get(*index).map_or("", |m| m.name.as_str());
             let mut written = Ok(Written::All);
             let each: &mut Each<'_> = &mut |cpu, record| {
                 match record {
                     Record::Sample(bytes) => view.event(map, cpu, bytes, out),
-                    Record::Lost(count) => say(format_args!("lost {count} events on CPU {cpu}\n")),
+                    Record::Lost(count) => {
+                        say(format_args!("lost {count} events on CPU {cpu}\n"));
+                        view.lost(map, cpu, count, out);
+                    }
                 }
                 if out.len() < FLUSH {
                     return ControlFlow::Continue(());
@@ -116,10 +110,7 @@ impl<'l> Rings<'l> {
                     _ => ControlFlow::Break(()),
                 }
             };
-            let _ = match ring {
-                Ring::Perf(ring) => ring.drain(each),
-                Ring::Bpf(ring) => ring.drain(each),
-            };
+            let _ = ring.drain(each);
             let written = written?;
             if written != Written::All {
                 return Ok(written);
@@ -145,7 +136,7 @@ impl<'l> Rings<'l> {
     pub fn report_losses(&mut self) {
         let mut lost = 0u64;
         for (index, ring) in &mut self.rings {
-            let (Ring::Perf(ring), Some(map)) = (ring, self.loaded.maps.get(*index)) else {
+            let Some(map) = self.loaded.maps.get(*index) else {
                 continue;
             };
             // A kernel before 5.10 can't be asked; what it told on the way is counted all the same.

@@ -11,7 +11,7 @@ use super::{Common, Failure, loading, objects, parse, session};
 /// of their types, as in --put my_config 0 '{message: "hey root"}'.
 #[derive(argh::FromArgs)]
 struct Run {
-    /// the object file; of several (in a full build), one may use what another defines
+    /// the object file; of several, one may use what another defines
     #[argh(positional)]
     objects: Vec<String>,
 
@@ -25,13 +25,11 @@ struct Run {
 
     /// a file with structs in C, such as the object's own header, for events whose type the
     /// object does not have
-    #[cfg(feature = "full")]
     #[argh(option, arg_name = "FILE")]
     types: Option<String>,
 
     /// show only events of which this holds: FIELD=VALUE in the words of the field's type, or with
     /// != < > <= >=, and ~ for text that has VALUE in it; may be given several times
-    #[cfg(feature = "full")]
     #[argh(option, long = "where", arg_name = "FIELD=VALUE")]
     conditions: Vec<String>,
 
@@ -41,23 +39,19 @@ struct Run {
 
     /// take a map that is in the kernel already in the place of one of the object's:
     /// NAME=pinned:PATH or NAME=id:NUMBER
-    #[cfg(feature = "full")]
     #[argh(option, arg_name = "NAME=…")]
     map: Vec<String>,
 
     /// give a map another size: its max_entries, or for a data section with an array at its end
     /// the bytes of its value
-    #[cfg(feature = "full")]
     #[argh(option, arg_name = "NAME=N")]
     resize: Vec<String>,
 
     /// where maps are pinned that ask to be pinned by name (/sys/fs/bpf)
-    #[cfg(feature = "full")]
     #[argh(option, arg_name = "DIR")]
     pin_path: Option<String>,
 
     /// print no events: how many came from each ring is said at the end, and every --interval
-    #[cfg(feature = "full")]
     #[argh(switch)]
     count_only: bool,
 }
@@ -78,13 +72,9 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
 pub struct Asked<'p> {
     run: Run,
     puts: Vec<loading::Put<'p>>,
-    #[cfg(feature = "full")]
     hooks: super::attach_options::AttachOptions<'p>,
-    #[cfg(feature = "full")]
     output: super::output_options::OutputOptions,
-    #[cfg(feature = "full")]
     shows: super::show::ShowOptions<'p>,
-    #[cfg(feature = "full")]
     rings: btfly::ring::RingOptions,
 }
 
@@ -92,43 +82,33 @@ impl<'p> Asked<'p> {
     /// Reads the words behind `command`. `None`: help was asked for, and given.
     pub fn take(command: &str, args: &[&'p str]) -> Result<Option<Asked<'p>>, Failure> {
         let (args, puts) = loading::take_puts(args)?;
-        #[cfg(feature = "full")]
         let (args, hooks) = super::attach_options::AttachOptions::take(&args)?;
-        #[cfg(feature = "full")]
         let (args, output) = super::output_options::OutputOptions::take(&args, &[])?;
-        #[cfg(feature = "full")]
         let (args, shows) = super::show::ShowOptions::take(&args)?;
-        #[cfg(feature = "full")]
         let (args, rings) = super::ring_options::take(&args)?;
         let run = parse::<Run>(command, &args)?;
         Ok(run.map(|run| Asked {
             run,
             puts,
-            #[cfg(feature = "full")]
             hooks,
-            #[cfg(feature = "full")]
             output,
-            #[cfg(feature = "full")]
             shows,
-            #[cfg(feature = "full")]
             rings,
         }))
     }
 
     /// The arguments that are no options.
-    #[cfg(feature = "full")]
     pub fn words(&self) -> &[String] {
         &self.run.objects
     }
 
     /// The files that are named.
-    #[cfg(feature = "full")]
     pub fn into_objects(self) -> Vec<String> {
         self.run.objects
     }
 
     /// Whether an object has all that is named.
-    #[cfg(all(test, feature = "full"))]
+    #[cfg(test)]
     pub fn fits<'o>(&self, object: &mut Object<'o>) -> Result<(), Failure>
     where
         'p: 'o,
@@ -153,27 +133,21 @@ impl<'p> Asked<'p> {
         'p: 'o,
     {
         let Asked { run, puts, .. } = self;
-        #[cfg(feature = "full")]
         if run.count_only && !run.conditions.is_empty() {
             let what = "--where and --count-only: events that are only counted are not looked at";
             return Err(Failure::usage(what).with_hint("leave one of them away"));
         }
-        #[cfg(feature = "full")]
         self.hooks.apply(&mut object)?;
         loading::set_globals(&mut object, &run.set)?;
         let entries = loading::entries(&object, puts)?;
         loading::check_programs(&object, &run.prog)?;
-        #[cfg(feature = "full")]
         let maps = {
             let pin_path = run.pin_path.as_deref();
             let first_path = run.objects.first().map_or(name, String::as_str);
             super::maps::Maps::new(&object, first_path, &run.map, &run.resize, pin_path)?
         };
-        #[cfg(feature = "full")]
         let sum_up_every = self.shows.interval_beside(run.count_only)?;
-        #[cfg(feature = "full")]
         let mut shows = super::show::Shows::new(&object, &self.shows, &self.output)?;
-        #[cfg(feature = "full")]
         let mut events = match &run.types {
             None => Events::new(&object, &run.event)?,
             Some(path) => {
@@ -182,44 +156,28 @@ impl<'p> Asked<'p> {
                 Events::new(&described, &run.event)?
             }
         };
-        #[cfg(feature = "full")]
         events.only(&run.conditions)?;
-        #[cfg(not(feature = "full"))]
-        let _ = (name, bytes);
-        #[cfg(not(feature = "full"))]
-        let mut events = Events::new(&object, &run.event)?;
         let prepare = |loaded: &Loaded<'_>| loading::fill(loaded, puts, &entries);
         let choose = |program: &Program<'_>| {
             loading::is_chosen(&run.prog, program) || run.prog.is_empty() && also(program)
         };
-        #[cfg(feature = "full")]
         let mut count = super::count::Count::new(&object);
-        #[cfg(feature = "full")]
         let view: &mut dyn crate::tools::View = match run.count_only {
             true => &mut count,
             false => &mut events,
         };
-        #[cfg(not(feature = "full"))]
-        let view = &mut events;
         session::run(
             &object,
             common,
             session::Plan {
                 choose: &choose,
                 prepare: &prepare,
-                #[cfg(feature = "full")]
                 maps,
-                #[cfg(feature = "full")]
                 wishes: self.hooks.wishes().clone(),
-                #[cfg(feature = "full")]
                 ticker: shows.as_mut().map(|shows| shows as _),
-                #[cfg(feature = "full")]
                 sum_up_every,
-                #[cfg(feature = "full")]
                 output: self.output.clone(),
-                #[cfg(feature = "full")]
                 rings: self.rings,
-                #[cfg(feature = "full")]
                 reads_rings: true,
             },
             view,

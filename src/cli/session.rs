@@ -14,11 +14,8 @@ use rustix::fd::AsFd;
 use super::once;
 use super::output::{Patience, Written, say};
 use super::rings::{FLUSH, Rings};
-#[cfg(not(feature = "full"))]
-use super::sink::Sink;
 #[cfg(feature = "full")]
 use super::status::Status;
-#[cfg(feature = "full")]
 use super::ticker::{Clock, Moment, Ticker};
 use super::{Class, Common, Failure};
 use crate::tools::View;
@@ -39,16 +36,13 @@ pub struct Plan<'p> {
     #[cfg(feature = "full")]
     pub maps: super::maps::Maps<'p>,
     /// How programs are attached.
-    #[cfg(feature = "full")]
     pub wishes: btfly::attach::Wishes,
     /// What is shown beside the events, now and then.
-    #[cfg(feature = "full")]
     pub ticker: Option<&'p mut dyn Ticker>,
     /// How often the view sums up what it has seen; `None` for only at the end.
     #[cfg(feature = "full")]
     pub sum_up_every: Option<Duration>,
     /// In which form events are shown, and where.
-    #[cfg(feature = "full")]
     pub output: super::output_options::OutputOptions,
     /// How rings are read.
     #[cfg(feature = "full")]
@@ -65,13 +59,10 @@ impl Default for Plan<'_> {
             prepare: &|_| Ok(()),
             #[cfg(feature = "full")]
             maps: super::maps::Maps::default(),
-            #[cfg(feature = "full")]
             wishes: btfly::attach::Wishes::NONE,
-            #[cfg(feature = "full")]
             ticker: None,
             #[cfg(feature = "full")]
             sum_up_every: None,
-            #[cfg(feature = "full")]
             output: super::output_options::OutputOptions::default(),
             #[cfg(feature = "full")]
             rings: btfly::ring::RingOptions::default(),
@@ -90,17 +81,12 @@ pub fn run(
     view: &mut dyn View,
 ) -> Result<(), Failure> {
     let kernel = common.kernel()?;
-    #[cfg(feature = "full")]
     let formatted = &mut plan.output.formatted(view, object);
-    #[cfg(feature = "full")]
     let view: &mut dyn View = match formatted {
         Ok(formatted) => formatted,
         Err(view) => *view,
     };
-    #[cfg(feature = "full")]
     let mut sink = plan.output.sink()?;
-    #[cfg(not(feature = "full"))]
-    let mut sink = Sink;
     let signals = StopSignals::block().map_err(|e| Failure::other(format!("signals: {e}")))?;
     let loaded = load_object(object, common, &kernel, &plan)?;
     (plan.prepare)(&loaded)?;
@@ -118,12 +104,8 @@ pub fn run(
         let _ = rings.poller().watch_closing(stdio::output(), OUTPUT);
     }
 
-    #[cfg(feature = "full")]
     let attacher = Attacher::with(&kernel.features, &plan.wishes);
-    #[cfg(not(feature = "full"))]
-    let attacher = Attacher::new(&kernel.features);
     let attached = loaded.attach_by(&attacher)?;
-    #[cfg(feature = "full")]
     for note in &attached.notes {
         say(format_args!("btfly: {note}\n"));
     }
@@ -157,12 +139,11 @@ pub fn run(
             "btfly: {lasting} programs attached; Ctrl-C stops\n"
         ));
     }
-    #[cfg(feature = "full")]
     let mut ticker = plan.ticker;
-    #[cfg(feature = "full")]
     let every = ticker.as_ref().and_then(|ticker| ticker.every());
     #[cfg(feature = "full")]
-    let mut clock = Clock::new(every.or(plan.sum_up_every));
+    let every = every.or(plan.sum_up_every);
+    let mut clock = Clock::new(every);
     #[cfg(feature = "full")]
     let mut status = Status::new(&sink);
     while written == Written::All && lasting > 0 {
@@ -171,7 +152,6 @@ pub fn run(
             break;
         }
         // Nothing is counted as shown that would be dropped: the moment comes when the reader has the last.
-        #[cfg(feature = "full")]
         let left = match sink.is_behind() {
             true => left,
             false => clock.wait(left),
@@ -181,8 +161,8 @@ pub fn run(
         let ready = rings.wait(&sink, left)?;
         written = rings.drain(view, &mut out, &mut sink, patience)?;
         rings.follow_cpus()?;
-        #[cfg(feature = "full")]
         if written == Written::All && !sink.is_behind() && clock.is_due() {
+            #[cfg(feature = "full")]
             if plan.sum_up_every.is_some() {
                 view.sum_up(&mut out);
             }
@@ -196,7 +176,6 @@ pub fn run(
         if let Some(status) = &mut status {
             status.show(&sink, rings.numbers(&sink));
         }
-        #[cfg(feature = "full")]
         if ticker.as_ref().is_some_and(|ticker| ticker.is_over()) {
             break;
         }
@@ -216,7 +195,6 @@ pub fn run(
             end: Some(Instant::now() + LAST_MOMENT),
         };
         written = rings.finish(view, &mut out, &mut sink, patience)?;
-        #[cfg(feature = "full")]
         if let Some(ticker) = &mut ticker
             && written == Written::All
             && !ticker.is_over()

@@ -25,7 +25,6 @@ impl<'p> Given<'p> {
     }
 
     /// Whether nothing is given with it by a `=`.
-    #[cfg(feature = "full")]
     pub fn is_plain(&self) -> bool {
         self.inline.is_none()
     }

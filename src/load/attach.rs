@@ -3,9 +3,9 @@
 use rustix::fd::AsFd;
 
 use super::{Loaded, LoadedMap, LoadedProgram};
-use crate::attach::{AttachError, Attacher, Link, Probe};
+use crate::attach::{AttachError, Attacher, Link, Missing, Probe};
 #[cfg(feature = "full")]
-use crate::attach::{HookError, IterProgram, Missing, OfCgroup, Prog, Traced};
+use crate::attach::{HookError, IterProgram, OfCgroup, Prog, Traced};
 use crate::object::Hook;
 #[cfg(feature = "full")]
 use crate::object::When;
@@ -18,7 +18,6 @@ pub struct Attached {
     pub links: Vec<(usize, Link)>,
     /// What a user should know: kinds that are not attached yet, programs whose hooks are not there and
     /// may be missing, programs that run elsewhere than one may think, or never.
-    #[cfg(feature = "full")]
     pub notes: Vec<String>,
 }
 
@@ -54,43 +53,43 @@ impl Loaded<'_> {
     /// # Errors
     /// As [`attach`](Self::attach).
     pub fn attach_by(&self, attacher: &Attacher<'_>) -> Result<Attached, AttachError> {
-        let mut links = Vec::new();
-        #[cfg(feature = "full")]
-        let (mut left, mut runs) = (Vec::new(), false);
+        let (mut links, mut left) = (Vec::new(), Vec::new());
+        // Whether something runs without being attached.
+        let mut runs = false;
         for (at, program) in self.programs.iter().enumerate() {
             match program.attach(attacher, &self.maps) {
                 Ok(link) => links.extend(link.map(|link| (at, link))),
                 #[cfg(feature = "full")]
                 Err(error @ AttachError::NotYet { .. }) => left.push((program, error)),
-                #[cfg(feature = "full")]
                 Err(error) if error.is_absent() && attacher.wishes().missing == Missing::Skip => {
                     left.push((program, error));
                 }
                 Err(error) => return Err(error),
             }
+            runs |= program.is_run();
+        }
+        if links.is_empty() && !runs && !left.is_empty() {
+            return Err(left.swap_remove(0).1);
+        }
+        let mut notes = attacher.take_notes();
+        notes.extend(left.iter().map(|(program, error)| match error {
             #[cfg(feature = "full")]
-            {
-                runs |= program.hook == Hook::Syscall;
-            }
-        }
-        #[cfg(feature = "full")]
-        {
-            if links.is_empty() && !runs && !left.is_empty() {
-                return Err(left.swap_remove(0).1);
-            }
-            let mut notes = attacher.take_notes();
-            notes.extend(left.iter().map(|(program, error)| match error {
-                AttachError::NotYet { .. } => error.to_string(),
-                _ => ["skipped: ", &program.name, ": ", &error.to_string()].concat(),
-            }));
-            Ok(Attached { links, notes })
-        }
-        #[cfg(not(feature = "full"))]
-        Ok(Attached { links })
+            AttachError::NotYet { .. } => error.to_string(),
+            _ => ["skipped: ", &program.name, ": ", &error.to_string()].concat(),
+        }));
+        Ok(Attached { links, notes })
     }
 }
 
 impl LoadedProgram<'_> {
+    /// Whether it is run, and not attached.
+    fn is_run(&self) -> bool {
+        #[cfg(feature = "full")]
+        return self.hook == Hook::Syscall;
+        #[cfg(not(feature = "full"))]
+        false
+    }
+
     /// Attaches this program where its section says; `None` if it names no place, or is run instead.
     /// `maps` are those that were loaded with it.
     ///
@@ -111,6 +110,7 @@ impl LoadedProgram<'_> {
             Hook::Kretsyscall { name } => attacher.ksyscall(prog, name, Probe::Return),
             Hook::Tracepoint { category, name } => attacher.tracepoint(prog, category, name),
             Hook::RawTracepoint { name } => attacher.raw_tracepoint(prog, name),
+            Hook::PerfEvent => attacher.sample(prog, &self.name),
             Hook::None | Hook::Unknown => return Ok(None),
             #[cfg(feature = "full")]
             _ => return self.attach_more(attacher, maps),
@@ -145,7 +145,6 @@ impl LoadedProgram<'_> {
                 attacher.uprobe(prog, place, probe)
             }
             Hook::UprobeMulti { place, when } => attacher.uprobe_multi(prog, place, when),
-            Hook::PerfEvent => attacher.sample(prog, name),
             Hook::TpBtf { name } => attacher.tracing(self.traced(prog, name)),
             Hook::Tracing { function } | Hook::Freplace { function, .. } => {
                 attacher.tracing(self.traced(prog, function))

@@ -43,11 +43,9 @@ pub use attach::Attached;
 pub use error::LoadError;
 #[cfg(feature = "full")]
 pub use globals::{GlobalError, GlobalRef};
-pub use map::LoadedMap;
 #[cfg(feature = "full")]
-pub use map::{
-    DEFAULT_FOLDER, Entries, EntriesError, MapChoice, MapError, MapSource, is_per_cpu, is_walkable,
-};
+pub use map::{DEFAULT_FOLDER, MapChoice, MapError, MapSource};
+pub use map::{Entries, EntriesError, LoadedMap, is_per_cpu, is_walkable};
 #[cfg(feature = "full")]
 pub use pins::{PinError, Removed, unpin};
 use program::Asking;

@@ -39,7 +39,6 @@ pub enum ObjectError {
         near: String,
     },
     /// A program that is to be changed and is not there.
-    #[cfg(feature = "full")]
     #[error("the object has no program {program}")]
     NoSuchProgram {
         /// The name that was asked for.
@@ -48,7 +47,6 @@ pub enum ObjectError {
         known: String,
     },
     /// A place that a program can't be attached to.
-    #[cfg(feature = "full")]
     #[error("program {program}: it can't be attached to '{place}': {why}")]
     BadPlace {
         /// The program.
@@ -165,7 +163,6 @@ impl ObjectError {
             ObjectError::UnknownSection { .. } => {
                 Some(format!("known are {}", super::KNOWN_SECTIONS))
             }
-            #[cfg(feature = "full")]
             ObjectError::NoSuchProgram { known, .. } => Some(format!("it has {known}")),
             _ => None,
         }

@@ -179,7 +179,6 @@ pub enum Hook<'a> {
         path: &'a str,
     },
     /// A perf event.
-    #[cfg(feature = "full")]
     PerfEvent,
     /// A kind that is loaded and can't be attached yet.
     #[cfg(feature = "full")]

@@ -13,7 +13,6 @@ pub(super) type Read = for<'a> fn(&'a str) -> Result<Hook<'a>, &'static str>;
 #[derive(Clone, Copy)]
 pub(super) enum Reads {
     /// Nothing: the name says it all.
-    #[cfg(feature = "full")]
     Nothing(Hook<'static>),
     /// Nothing, of a kind that is not attached yet.
     #[cfg(feature = "full")]
@@ -35,11 +34,7 @@ pub(super) struct Kind {
 #[cfg(feature = "full")]
 pub(super) const fn kind(name: &'static str, prog_type: u32) -> Kind {
     Kind {
-        kind: ProgramKind {
-            name,
-            prog_type,
-            ..ProgramKind::UNKNOWN
-        },
+        kind: kind_of(name, prog_type),
         reads: Reads::NothingOther,
     }
 }
@@ -60,17 +55,21 @@ impl Kind {
 
 const fn traced(name: &'static str, prog_type: u32, read: Read) -> Kind {
     Kind {
-        kind: ProgramKind {
-            name,
-            prog_type,
-            ..ProgramKind::UNKNOWN
-        },
+        kind: kind_of(name, prog_type),
         reads: Reads::Place(read),
     }
 }
 
+const fn kind_of(name: &'static str, prog_type: u32) -> ProgramKind {
+    ProgramKind {
+        name,
+        prog_type,
+        ..ProgramKind::UNKNOWN
+    }
+}
+
 #[rustfmt::skip]
-static TRACED: [Kind; 8] = [
+static TRACED: [Kind; 9] = [
     traced("kprobe", BPF_PROG_TYPE_KPROBE, places::kprobe),
     traced("kretprobe", BPF_PROG_TYPE_KPROBE, places::kretprobe),
     traced("ksyscall", BPF_PROG_TYPE_KPROBE, places::ksyscall),
@@ -79,6 +78,7 @@ static TRACED: [Kind; 8] = [
     traced("tp", BPF_PROG_TYPE_TRACEPOINT, places::tracepoint),
     traced("raw_tracepoint", BPF_PROG_TYPE_RAW_TRACEPOINT, places::raw_tracepoint),
     traced("raw_tp", BPF_PROG_TYPE_RAW_TRACEPOINT, places::raw_tracepoint),
+    Kind { kind: kind_of("perf_event", BPF_PROG_TYPE_PERF_EVENT), reads: Reads::Nothing(Hook::PerfEvent) },
 ];
 
 /// All kinds that this build knows.
@@ -131,8 +131,9 @@ impl Kind {
             Reads::Place(_) => true,
             #[cfg(feature = "full")]
             Reads::Other => true,
+            Reads::Nothing(_) => false,
             #[cfg(feature = "full")]
-            Reads::Nothing(_) | Reads::NothingOther => false,
+            Reads::NothingOther => false,
         }
     }
 
@@ -144,7 +145,6 @@ impl Kind {
         match (&self.reads, place) {
             (Reads::Place(read), Some(place)) => read(place),
             (Reads::Place(_), None) => Ok(Hook::None),
-            #[cfg(feature = "full")]
             (Reads::Nothing(hook), _) => Ok(*hook),
             #[cfg(feature = "full")]
             (Reads::Other | Reads::NothingOther, _) => Ok(Hook::Other {

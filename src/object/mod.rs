@@ -27,7 +27,6 @@ mod more_places;
 mod parse;
 mod places;
 mod references;
-#[cfg(feature = "full")]
 mod rehook;
 mod sections;
 #[cfg(feature = "full")]

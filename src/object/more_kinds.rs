@@ -148,7 +148,6 @@ pub(super) static MORE: &[Kind] = &[
     cls("netkit/peer").attach(BPF_NETKIT_PEER),
     kind("action", BPF_PROG_TYPE_SCHED_ACT),
     kind("socket", BPF_PROG_TYPE_SOCKET_FILTER),
-    kind("perf_event", BPF_PROG_TYPE_PERF_EVENT).is(Hook::PerfEvent),
     kind("cgroup_skb/ingress", BPF_PROG_TYPE_CGROUP_SKB).may_attach(BPF_CGROUP_INET_INGRESS).by_cgroup(),
     kind("cgroup_skb/egress", BPF_PROG_TYPE_CGROUP_SKB).may_attach(BPF_CGROUP_INET_EGRESS).by_cgroup(),
     kind("cgroup/skb", BPF_PROG_TYPE_CGROUP_SKB).by_cgroup(),

@@ -1,6 +1,8 @@
 //! Other kinds and places for programs than their sections say, before they are loaded.
 
-use super::{Hook, Object, ObjectError, Program, hook, kinds};
+#[cfg(feature = "full")]
+use super::hook;
+use super::{Hook, Object, ObjectError, Program, kinds};
 
 impl<'a> Object<'a> {
     /// Makes a program what it were if its section were called `section`: for sections with names of
@@ -8,6 +10,7 @@ impl<'a> Object<'a> {
     ///
     /// # Errors
     /// No such program; no kind of this name, with those that come near; a place that can't be read.
+    #[cfg(feature = "full")]
     pub fn set_section(&mut self, program: &str, section: &'a str) -> Result<(), ObjectError> {
         let program = self.program_mut(program)?;
         let name = section.strip_prefix('?').unwrap_or(section);
@@ -51,6 +54,7 @@ impl<'a> Object<'a> {
     ///
     /// # Errors
     /// There is no XDP program.
+    #[cfg(feature = "full")]
     pub fn set_interface(&mut self, name: &'a str) -> Result<(), ObjectError> {
         let mut any = false;
         for program in &mut self.programs {
@@ -68,6 +72,7 @@ impl<'a> Object<'a> {
     ///
     /// # Errors
     /// There is no such program.
+    #[cfg(feature = "full")]
     pub fn set_cgroup(&mut self, folder: &'a str) -> Result<(), ObjectError> {
         let mut any = false;
         for program in &mut self.programs {
@@ -90,6 +95,7 @@ impl<'a> Object<'a> {
     }
 }
 
+#[cfg(feature = "full")]
 fn some(any: bool, place: &str, kind: &'static str) -> Result<(), ObjectError> {
     let place = place.into();
     any.then_some(())
@@ -101,6 +107,7 @@ fn moved<'a>(program: &Program<'a>, place: &'a str) -> Result<Hook<'a>, &'static
     if place.is_empty() {
         return Err("the place is empty");
     }
+    #[cfg(feature = "full")]
     match program.hook {
         Hook::Xdp { .. } => return Ok(Hook::Xdp { interface: place }),
         Hook::Cgroup { attach_type, .. } => {
@@ -118,7 +125,8 @@ fn moved<'a>(program: &Program<'a>, place: &'a str) -> Result<Hook<'a>, &'static
         return Err("programs of its kind take no place");
     }
     let hook = kind.hook(Some(place))?;
-    Ok(match (hook, program.hook) {
+    #[cfg(feature = "full")]
+    let hook = match (hook, program.hook) {
         // A program alone: the function stays the section's.
         (Hook::Freplace { function: "", of }, Hook::Freplace { function, .. }) => {
             Hook::Freplace { function, of }
@@ -127,10 +135,11 @@ fn moved<'a>(program: &Program<'a>, place: &'a str) -> Result<Hook<'a>, &'static
             Hook::LsmCgroup { hook, path }
         }
         (hook, _) => hook,
-    })
+    };
+    Ok(hook)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "full"))]
 mod tests {
     use super::*;
     use crate::object::ProgramRef;

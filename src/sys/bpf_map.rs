@@ -14,6 +14,15 @@ use super::cpus;
 use rustix::fd::BorrowedFd;
 use rustix::io::{self, Errno};
 
+/// What happens to elements as they are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// They stay.
+    Keep,
+    /// Each is removed in the moment in which it is read.
+    Remove,
+}
+
 /// A map that is open somewhere, with the lengths of its keys and values.
 #[derive(Clone, Copy)]
 pub struct Elements<'a> {

@@ -20,7 +20,6 @@ pub fn open<P: Arg>(path: P) -> io::Result<OwnedFd> {
 ///
 /// # Errors
 /// The kernel's.
-#[cfg(feature = "full")]
 pub fn open_stream(path: &str) -> io::Result<OwnedFd> {
     let file = open(path)?;
     rustix::fs::fcntl_setfl(&file, OFlags::empty())?;

@@ -49,7 +49,6 @@ pub fn find(function: &str) -> io::Result<Lookup> {
 ///
 /// # Errors
 /// The kernel's, where procfs is not there.
-#[cfg(feature = "full")]
 pub fn count(names: &[String]) -> io::Result<Vec<u8>> {
     let mut counts = vec![0u8; names.len()];
     if names.is_empty() {
@@ -63,7 +62,6 @@ pub fn count(names: &[String]) -> io::Result<Vec<u8>> {
     Ok(counts)
 }
 
-#[cfg(feature = "full")]
 fn count_in(line: &[u8], names: &[String], counts: &mut [u8]) {
     let index = name_of(line).map(|name| names.binary_search_by(|n| n.as_bytes().cmp(name)));
     if let Some(Ok(index)) = index
@@ -92,7 +90,6 @@ fn look(line: &[u8], function: &str, found: &mut Lookup) {
 }
 
 /// The parts of a line: address, type, name. `None`: it is none of a symbol table.
-#[cfg(feature = "full")]
 pub fn parse(line: &[u8]) -> Option<(u64, u8, &str)> {
     let mut parts = core::str::from_utf8(line).ok()?.split_ascii_whitespace();
     let address = u64::from_str_radix(parts.next()?, 16).ok()?;
@@ -111,7 +108,6 @@ fn name_of(line: &[u8]) -> Option<&[u8]> {
 mod tests {
     use super::*;
 
-    #[cfg(feature = "full")]
     #[test]
     fn names_are_counted_in_one_pass() {
         let names = ["a".to_owned(), "b".into(), "c".into()];

@@ -5,17 +5,8 @@ use super::abi::{
     MapBatchAttr, MapElemAttr,
 };
 use super::bpf_call::{address, call, length, number};
-use super::bpf_map::Elements;
+use super::bpf_map::{Elements, Reading};
 use rustix::io::{self, Errno};
-
-/// What happens to elements as they are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reading {
-    /// They stay.
-    Keep,
-    /// Each is removed in the moment in which it is read.
-    Remove,
-}
 
 /// Where a walk by batches stands.
 #[derive(Debug, Default)]

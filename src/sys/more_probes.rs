@@ -7,8 +7,8 @@ use super::abi::{
 };
 use super::bpf;
 use super::bpf_call::{call, call_for_fd, length, number};
-use super::bpf_map::Elements;
-use super::map_batch::{Cursor, Reading};
+use super::bpf_map::{Elements, Reading};
+use super::map_batch::Cursor;
 use super::probes::{EXIT, R0_IS_0, call as helper, load, load_btf_named, program};
 use rustix::fd::AsFd;
 use rustix::io::{self, Errno};

@@ -14,15 +14,12 @@ pub struct FormatField {
     /// Whether its type is signed.
     pub signed: bool,
     /// What C makes of it.
-    #[cfg(feature = "full")]
     pub shape: Shape,
     /// Its type, as it is declared: `pid_t`, `const char *`, `__data_loc char[]`.
-    #[cfg(feature = "full")]
     pub declared: String,
 }
 
 /// What a field is, as far as its declaration says.
-#[cfg(feature = "full")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// A number.
@@ -75,9 +72,7 @@ fn field(line: &str) -> Option<FormatField> {
         offset: offset?,
         size,
         signed,
-        #[cfg(feature = "full")]
         shape: shape(declaration, size),
-        #[cfg(feature = "full")]
         declared: ty.into(),
     })
 }
@@ -92,7 +87,6 @@ fn array(declaration: &str) -> (&str, Option<&str>) {
 }
 
 /// What a field of `size` bytes is.
-#[cfg(feature = "full")]
 fn shape(declaration: &str, size: u32) -> Shape {
     let (of, len) = array(declaration);
     let pointer = of
@@ -142,7 +136,6 @@ mod tests {
         assert!(parse(b"field:int x\nfield:int x; offset:z;\nfield:;\n").is_empty());
     }
 
-    #[cfg(feature = "full")]
     #[test]
     fn a_declaration_says_what_the_field_is() {
         for (declaration, size, name, shape) in [

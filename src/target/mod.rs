@@ -3,10 +3,12 @@
 mod error;
 mod format;
 mod kernel;
+mod known;
 // What a board does not strictly need, or `slim.rs` without it.
 #[cfg_attr(not(feature = "full"), path = "slim.rs")]
 mod more;
 mod names;
+mod resolve;
 mod scan;
 mod source;
 mod strings;
@@ -17,14 +19,11 @@ mod tests;
 mod window;
 
 pub use error::TargetError;
-#[cfg(feature = "full")]
-pub use format::Shape;
-pub use format::{FormatField, tracepoint_fields};
+pub use format::{FormatField, Shape, tracepoint_fields};
 pub use kernel::{BtfChoice, Extent, Kernel, NoTypes, TypeSource};
 #[cfg(feature = "full")]
-pub use more::{
-    Address, Config, Found, KALLSYMS, Place, Resolved, Survey, Symbols, is_kernel, open_btf,
-};
+pub use more::{Address, Config, Found, Survey, Symbols, open_btf};
 pub use names::Wanted;
+pub use resolve::{KALLSYMS, Place, Resolved, is_kernel};
 pub use source::Source;
 pub use window::WindowedBtf;

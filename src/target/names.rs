@@ -73,7 +73,6 @@ impl<'a> Wanted<'a> {
     }
 
     /// The names whose types are wanted, with a bit for each kind.
-    #[cfg(feature = "full")]
     pub(super) fn roots(&self) -> impl Iterator<Item = (&'a str, u32)> + '_ {
         self.names.iter().copied().filter(|(_, kinds)| *kinds != 0)
     }

@@ -1,8 +1,9 @@
 //! In the place of `more`, where the feature `full` is not built: files are raw BTF, and a kernel
-//! has the types of its own BTF and no others.
+//! has the types of its own BTF, or those that tracefs and the architecture tell.
 
-use super::source::Source;
-use super::{TargetError, TypeSource, Wanted, WindowedBtf};
+use super::kernel::Extent;
+use super::source::{Source, Strings};
+use super::{TargetError, TypeSource, Wanted, WindowedBtf, known};
 use crate::relocate::Target;
 use crate::sys::file;
 
@@ -39,9 +40,20 @@ pub(super) fn with_modules(types: WindowedBtf<'static>, _: &Wanted<'_>) -> Box<d
     Box::new(types)
 }
 
-/// Nothing is known of a kernel without BTF.
-pub(super) fn without_btf(_: &Wanted<'_>) -> TypeSource {
-    TypeSource::none()
+/// What is known of a kernel without BTF: what tracefs and the architecture tell.
+pub(super) fn without_btf(wanted: &Wanted<'_>) -> TypeSource {
+    let types = known::types(wanted, None).and_then(|known| {
+        let len = known.len() as u64;
+        WindowedBtf::gather_as(Source::Owned(known), len, wanted, Strings::Apart).ok()
+    });
+    let Some(types) = types else {
+        return TypeSource::none();
+    };
+    TypeSource {
+        types: Box::new(types),
+        from: Some("the kernel's tracefs formats".into()),
+        extent: Extent::Parts,
+    }
 }
 
 #[cfg(test)]

@@ -12,14 +12,11 @@ pub struct Data {
     /// Whether `[INTERVAL [COUNT]]` may be given, and what the interval means: `--interval % --clear` for what was
     /// counted in each.
     pub interval: &'static str,
-    /// Programs marked with `?` that are only loaded where the kernel's types are not known. Others of that mark
+    /// Programs marked with `?` that are only loaded where the kernel's types are not known, with spaces between. Others of that mark
     /// are loaded where their place is there.
-    pub without_types: &'static [&'static str],
+    pub without_types: &'static str,
     pub options: Options,
 }
-
-/// What was counted in each interval is shown.
-pub const EACH: &str = "--interval % --clear";
 
 impl Data {
     /// No words, no options.
@@ -28,7 +25,7 @@ impl Data {
         shows: "",
         place: None,
         interval: "",
-        without_types: &[],
+        without_types: "",
         options: Options(""),
     };
 }

@@ -1,15 +1,13 @@
 //! `btfly exec`: programs as they start.
 
-use argh::FromArgs;
 use btfly::object::Object;
 use btfly::sys::{kernel, process};
 use btfly::target::tracepoint_fields;
-#[cfg(feature = "full")]
 use btfly::value::Fields;
 use btfly::value::{escape, push_signed, push_unsigned, until_nul};
 
 use super::packed::packed;
-use super::{Optional, Own, Prepared, Stop, Tool, Types, View, Work};
+use super::{Given, Optional, Options, Own, Prepared, Stop, Tool, Types, View, Work, options};
 
 pub const TOOL: Tool = Tool {
     name: "exec",
@@ -17,55 +15,93 @@ pub const TOOL: Tool = Tool {
     about: "programs as they start: name, process, parent, result and arguments",
     object: packed!("exec"),
     work: Work::Own(Own {
-        #[cfg(feature = "full")]
-        options: &["--timestamp"],
+        options: OPTIONS,
         prepare,
     }),
 };
 
-/// Watch programs start: PCOMM is the new name, RET what execve answered, ARGS the path and the
-/// arguments.
-#[derive(FromArgs)]
+const OPTIONS: Options = options![
+    opt("T", "time", "", "print the time of day (UTC)", ""),
+    opt(
+        "t",
+        "timestamp",
+        "",
+        "print seconds since the start of the trace",
+        "",
+    ),
+    opt("x", "fails", "", "print starts that fail, too", ""),
+    opt("u", "uid", "UID", "only programs of this user", ""),
+    opt("U", "print-uid", "", "print the user", ""),
+    opt("q", "quote", "", "put each argument in quotation marks", ""),
+    opt(
+        "n",
+        "name",
+        "NAME",
+        "only programs whose name contains this",
+        "",
+    ),
+    opt(
+        "l",
+        "line",
+        "LINE",
+        "only command lines that contain this",
+        ""
+    ),
+    opt(
+        "",
+        "max-args",
+        "N",
+        "print at most so many arguments behind the path (59)",
+        "",
+    ),
+];
+
+/// What is asked for.
 struct Exec {
-    /// print the time of day (UTC)
-    #[argh(switch, short = 'T')]
     time: bool,
-
-    /// print seconds since the start of the trace
-    #[argh(switch, short = 't')]
     timestamp: bool,
-
-    /// print starts that fail, too
-    #[argh(switch, short = 'x')]
     fails: bool,
-
-    /// only programs of this user
-    #[argh(option, short = 'u', arg_name = "UID")]
     uid: Option<u32>,
-
-    /// print the user
-    #[argh(switch, short = 'U')]
     print_uid: bool,
-
-    /// put each argument in quotation marks
-    #[argh(switch, short = 'q')]
     quote: bool,
-
-    /// only programs whose name contains this
-    #[argh(option, short = 'n', arg_name = "NAME")]
     name: Option<String>,
-
-    /// only command lines that contain this
-    #[argh(option, short = 'l', arg_name = "LINE")]
     line: Option<String>,
-
-    /// print at most so many arguments behind the path (59)
-    #[argh(option, default = "59", arg_name = "N")]
     max_args: u32,
 }
 
-fn prepare(args: &[&str], object: Object<'static>, types: Types) -> Result<Prepared, Stop> {
-    let options = Exec::from_args(&["btfly", TOOL.name], args)?;
+impl Exec {
+    fn of(given: Given<'_>) -> Result<Exec, Stop> {
+        let value = |name: &str| {
+            given
+                .iter()
+                .rev()
+                .find(|(n, _)| *n == name)
+                .map(|(_, v)| *v)
+        };
+        let is = |name: &str| value(name).is_some();
+        let number = |name: &str| {
+            let Some(text) = value(name) else {
+                return Ok(None);
+            };
+            let bad = || Stop::Options(["--", name, " ", text, ": it is a number"].concat());
+            text.parse().map(Some).map_err(|_| bad())
+        };
+        Ok(Exec {
+            time: is("time"),
+            timestamp: is("timestamp"),
+            fails: is("fails"),
+            uid: number("uid")?,
+            print_uid: is("print-uid"),
+            quote: is("quote"),
+            name: value("name").map(Into::into),
+            line: value("line").map(Into::into),
+            max_args: number("max-args")?.unwrap_or(59),
+        })
+    }
+}
+
+fn prepare(given: Given<'_>, object: Object<'static>, types: Types) -> Result<Prepared, Stop> {
+    let options = Exec::of(given)?;
     let mut object = object
         .set("include_failed", &options.fails)?
         .set("target_uid", &options.uid.unwrap_or(u32::MAX))?
@@ -320,7 +356,6 @@ impl View for Starts {
         names.map(Into::into).to_vec()
     }
 
-    #[cfg(feature = "full")]
     fn fields(&mut self, _: &str, bytes: &[u8], to: &mut Fields<'_>) -> bool {
         let Some(event) = Event::parse(bytes).filter(|event| self.is_wanted(event)) else {
             return false;

@@ -9,7 +9,7 @@ pub const TOOL: Tool = Tool {
     about: "processes as they end: how long they ran, and their status or signal",
     object: packed!("exit"),
     work: Work::Data(Data {
-        without_types: &["leaves", "sent", "hit", "born"],
+        without_types: "leaves sent hit born",
         options: options![
             opt("p", "pid", "PID", "only of this process", "$target_pid=%"),
             opt(

@@ -1,78 +1,19 @@
 //! The tools that are built in: for each its object, its options, and how its output looks.
 
-#[cfg(feature = "full")]
-mod bio;
-#[cfg(feature = "full")]
-mod biolatency;
-#[cfg(feature = "full")]
-mod boot;
-#[cfg(feature = "full")]
-mod cachestat;
-#[cfg(feature = "full")]
-mod capable;
-#[cfg(feature = "full")]
-mod cpudist;
-#[cfg(feature = "full")]
 mod data;
 mod exec;
-#[cfg(feature = "full")]
-mod exit;
-#[cfg(feature = "full")]
-mod filelife;
-#[cfg(feature = "full")]
-mod filetop;
-#[cfg(feature = "full")]
-mod fsslower;
-#[cfg(feature = "full")]
-mod funclatency;
-#[cfg(feature = "full")]
-mod hardirqs;
-#[cfg(feature = "full")]
-mod memleak;
-#[cfg(feature = "full")]
-mod mount;
-#[cfg(feature = "full")]
-mod offcpu;
-#[cfg(feature = "full")]
-mod oomkill;
-#[cfg(feature = "full")]
-mod open;
 mod packed;
 #[cfg(feature = "full")]
-mod profile;
-#[cfg(feature = "full")]
-mod runqlat;
-#[cfg(feature = "full")]
-mod runqslower;
-#[cfg(feature = "full")]
-mod signal;
-#[cfg(feature = "full")]
-mod softirqs;
-#[cfg(feature = "full")]
-mod syscount;
-#[cfg(feature = "full")]
-mod tcpconnect;
-#[cfg(feature = "full")]
-mod tcplife;
-#[cfg(feature = "full")]
-mod tcprtt;
-#[cfg(feature = "full")]
-mod tcpstates;
-#[cfg(feature = "full")]
 pub mod trace;
-#[cfg(feature = "full")]
-mod vfsstat;
 
-use argh::EarlyExit;
+use std::sync::OnceLock;
+
 use btfly::object::{Object, ObjectError};
 #[cfg(feature = "full")]
 use btfly::ring::Batch;
-#[cfg(feature = "full")]
 use btfly::value::Fields;
-#[cfg(feature = "full")]
 pub(crate) use data::options;
-#[cfg(feature = "full")]
-pub use data::{Data, EACH, Options};
+pub use data::{Data, Opt, Options};
 pub use packed::Packed;
 
 /// A tool.
@@ -91,18 +32,18 @@ pub enum Work {
     /// By code of its own.
     Own(Own),
     /// As `run` does, by words that stand for others.
-    #[cfg(feature = "full")]
     Data(Data),
 }
 
 /// A tool's own code.
 pub struct Own {
-    /// Options of its own that are called like one that every tool has.
-    #[cfg(feature = "full")]
-    pub options: &'static [&'static str],
-    /// Reads its options, and sets what they mean in its object.
-    pub prepare: fn(&[&str], Object<'static>, Types) -> Result<Prepared, Stop>,
+    pub options: Options,
+    /// Sets in its object what the options mean that were given.
+    pub prepare: fn(Given<'_>, Object<'static>, Types) -> Result<Prepared, Stop>,
 }
+
+/// The long name and the value of each option that was given.
+pub type Given<'g> = &'g [(&'g str, &'g str)];
 
 /// Whether the kernel's types are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,8 +69,8 @@ pub enum Optional {
 
 /// Why a tool is not run.
 pub enum Stop {
-    /// The options are wrong, or ask for help.
-    Options(EarlyExit),
+    /// The options are wrong.
+    Options(String),
     /// Its object is not what the tool takes it for.
     Object(ObjectError),
 }
@@ -137,12 +78,6 @@ pub enum Stop {
 impl From<ObjectError> for Stop {
     fn from(error: ObjectError) -> Stop {
         Stop::Object(error)
-    }
-}
-
-impl From<EarlyExit> for Stop {
-    fn from(exit: EarlyExit) -> Stop {
-        Stop::Options(exit)
     }
 }
 
@@ -160,15 +95,12 @@ pub trait View {
     fn names(&self) -> Vec<String>;
 
     /// What an event is and says, field by field; `false` for one that is not to be shown.
-    #[cfg(feature = "full")]
     fn fields(&mut self, map: &str, bytes: &[u8], to: &mut Fields<'_>) -> bool;
 
     /// So many events found no room in a ring; people are told by others.
-    #[cfg(feature = "full")]
     fn lost(&mut self, _map: &str, _cpu: u32, _count: u64, _out: &mut Vec<u8>) {}
 
     /// Events follow that are read in one go.
-    #[cfg(feature = "full")]
     fn look(&mut self) {}
 
     /// Whether events are only counted: then `counted` is told of them, and `event` of none.
@@ -216,67 +148,16 @@ impl Total {
 }
 
 /// All tools, in the order in which they are listed.
-pub const ALL: &[Tool] = &[
-    exec::TOOL,
-    #[cfg(feature = "full")]
-    open::TOOL,
-    #[cfg(feature = "full")]
-    exit::TOOL,
-    #[cfg(feature = "full")]
-    signal::TOOL,
-    #[cfg(feature = "full")]
-    mount::TOOL,
-    #[cfg(feature = "full")]
-    syscount::TOOL,
-    #[cfg(feature = "full")]
-    tcpconnect::TOOL,
-    #[cfg(feature = "full")]
-    biolatency::TOOL,
-    #[cfg(feature = "full")]
-    runqlat::TOOL,
-    #[cfg(feature = "full")]
-    offcpu::TOOL,
-    #[cfg(feature = "full")]
-    profile::TOOL,
-    #[cfg(feature = "full")]
-    oomkill::TOOL,
-    #[cfg(feature = "full")]
-    capable::TOOL,
-    #[cfg(feature = "full")]
-    tcplife::TOOL,
-    #[cfg(feature = "full")]
-    tcpstates::TOOL,
-    #[cfg(feature = "full")]
-    tcprtt::TOOL,
-    #[cfg(feature = "full")]
-    bio::TOOL,
-    #[cfg(feature = "full")]
-    runqslower::TOOL,
-    #[cfg(feature = "full")]
-    cpudist::TOOL,
-    #[cfg(feature = "full")]
-    hardirqs::TOOL,
-    #[cfg(feature = "full")]
-    softirqs::TOOL,
-    #[cfg(feature = "full")]
-    cachestat::TOOL,
-    #[cfg(feature = "full")]
-    vfsstat::TOOL,
-    #[cfg(feature = "full")]
-    filetop::TOOL,
-    #[cfg(feature = "full")]
-    filelife::TOOL,
-    #[cfg(feature = "full")]
-    fsslower::TOOL,
-    #[cfg(feature = "full")]
-    funclatency::TOOL,
-    #[cfg(feature = "full")]
-    memleak::TOOL,
-    #[cfg(feature = "full")]
-    boot::TOOL,
-];
+pub fn all() -> &'static [Tool] {
+    static ALL: OnceLock<Vec<Tool>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let mut all = vec![exec::TOOL];
+        all.extend(packed::described());
+        all
+    })
+}
 
 /// The tool with this name or alias.
 pub fn find(name: &str) -> Option<&'static Tool> {
-    ALL.iter().find(|t| t.name == name || t.alias == name)
+    all().iter().find(|t| t.name == name || t.alias == name)
 }

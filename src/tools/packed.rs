@@ -1,26 +1,14 @@
-//! Objects as they are kept in the binary: without their lines, and packed, by `build.rs`.
+//! Objects and words as they are kept in the binary: packed, by `build.rs`, the objects without their lines.
+
+use super::{Data, Options, Tool, Work};
 
 /// The object of a tool, packed.
 pub struct Packed(pub Place);
 
-/// Its bytes by themselves.
-#[cfg(not(feature = "full"))]
-pub type Place = &'static [u8];
-
-/// Where it is in what all objects are together, and how long.
-#[cfg(feature = "full")]
+/// Where it is in what is packed, and how long.
 pub type Place = (usize, usize);
 
-/// Takes the object `NAME.bpf.o` of `prebuilt/arm64` into the binary.
-#[cfg(not(feature = "full"))]
-macro_rules! packed {
-    ($name:literal) => {
-        $crate::tools::packed::Packed(include_bytes!(concat!(env!("OUT_DIR"), "/", $name)))
-    };
-}
-
-/// The same, where it is packed with all others.
-#[cfg(feature = "full")]
+/// Takes the object `NAME.bpf.o` of `prebuilt/arm64` into the binary, where it is packed with all others.
 macro_rules! packed {
     ($name:literal) => {
         $crate::tools::packed::Packed(include!(concat!(env!("OUT_DIR"), "/", $name)))
@@ -28,26 +16,21 @@ macro_rules! packed {
 }
 pub(super) use packed;
 
-#[cfg(feature = "full")]
-static ALL: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/objects.lzma2"));
+static ALL: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/packed.lzma2"));
 
-/// Bytes of all objects together, and some more.
-#[cfg(feature = "full")]
+/// The words of the tools that are described.
+const WORDS: Packed = Packed(include!(concat!(env!("OUT_DIR"), "/words")));
+
+/// Bytes of all together, and some more.
 const WINDOW: u32 = include!(concat!(env!("OUT_DIR"), "/window"));
 
 impl Packed {
-    /// The object. It stays until the program ends.
+    /// The bytes. They stay until the program ends.
     pub fn unpack(&self) -> &'static [u8] {
         // What the build packed can be unpacked; a test does it with each.
         self.bytes().unwrap_or_default().leak()
     }
 
-    #[cfg(not(feature = "full"))]
-    fn bytes(&self) -> Option<Vec<u8>> {
-        lz4_flex::block::decompress_size_prepended(self.0).ok()
-    }
-
-    #[cfg(feature = "full")]
     fn bytes(&self) -> Option<Vec<u8>> {
         use lzma_rust2::{Lzma2Reader, Read};
         let (at, len) = self.0;
@@ -66,12 +49,42 @@ impl Packed {
     }
 }
 
+/// The tools that are described in words (`described.rs`): of each where its object is, and the parts of its
+/// words.
+pub fn described() -> impl Iterator<Item = Tool> {
+    let words = core::str::from_utf8(WORDS.unpack()).unwrap_or_default();
+    words.split_terminator('\x01').filter_map(tool)
+}
+
+fn tool(words: &'static str) -> Option<Tool> {
+    let mut parts = words.splitn(12, '\0');
+    let mut next = || parts.next();
+    let object = Packed((next()?.parse().ok()?, next()?.parse().ok()?));
+    let (name, alias, about) = (next()?, next()?, next()?);
+    let (words, shows) = (next()?, next()?);
+    let place = (next()?, next()?);
+    Some(Tool {
+        name,
+        alias,
+        about,
+        object,
+        work: Work::Data(Data {
+            words,
+            shows,
+            place: (!place.0.is_empty()).then_some(place),
+            interval: next()?,
+            without_types: next()?,
+            options: Options(next()?),
+        }),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use btfly::btf::Types;
     use btfly::object::Object;
 
-    use crate::tools::ALL;
+    use crate::tools::all;
 
     /// All that a loader sees of an object but for its lines.
     fn told(object: &Object<'_>) -> String {
@@ -102,7 +115,7 @@ mod tests {
 
     #[test]
     fn every_object_is_what_was_built_but_for_its_lines() {
-        for tool in ALL {
+        for tool in all() {
             let path = format!("prebuilt/arm64/{}.bpf.o", tool.name);
             let built = std::fs::read(path).unwrap();
             let (built, packed) = (Object::parse(&built).unwrap(), tool.object.unpack());

@@ -1,6 +1,5 @@
 //! Records as rows: one column for each top-level field, as wide as its type and name ask for.
 
-#[cfg(feature = "full")]
 use core::cmp::Ordering;
 
 use super::number::{mask, push_unsigned, read, sign_extend};
@@ -36,7 +35,6 @@ pub struct Field<'p> {
 }
 
 impl Field<'_> {
-    #[cfg(feature = "full")]
     pub(super) fn node(&self) -> Node {
         self.column.node
     }
@@ -58,16 +56,13 @@ impl Field<'_> {
         let (raw, scalar, width) = raw(node, record, at as usize)?;
         Some(match scalar {
             Scalar::Signed | Scalar::Char => sign_extend(raw, width) as u64,
-            #[cfg(feature = "full")]
             Scalar::Meant(super::meaning::Meaning::Named(_)) => sign_extend(raw, width) as u64,
-            #[cfg(feature = "full")]
             Scalar::Meant(super::meaning::Meaning::Network) => super::meaning::swapped(raw, width),
             _ => raw,
         })
     }
 }
 
-#[cfg(feature = "full")]
 impl Field<'_> {
     /// Whether it is text up to a NUL.
     #[must_use]
@@ -192,16 +187,7 @@ impl Plan {
     /// Appends a record as one row, without a line end. A field that the record does not have is
     /// `-`; bytes after the last field are not shown (see [`Plan::fit`]).
     pub fn row(&self, record: &[u8], out: &mut Vec<u8>) {
-        #[cfg(feature = "full")]
         self.put_row(record, &mut super::Room::new(out));
-        #[cfg(not(feature = "full"))]
-        for (index, column) in self.columns.iter().enumerate() {
-            let start = out.len();
-            self.write(column.node, record, column.at as usize, Style::Cell, out);
-            if index + 1 < self.columns.len() {
-                pad(start, column.width, out);
-            }
-        }
     }
 
     /// Appends one field as its column shows it, padded.
@@ -214,7 +200,6 @@ impl Plan {
 
     pub(super) fn lay_out_columns(&mut self, value: Name) {
         self.columns = self.columns(value);
-        #[cfg(feature = "full")]
         self.label_columns();
     }
 
@@ -257,7 +242,6 @@ impl Plan {
                     _ => 16,
                 }
             }
-            #[cfg(feature = "full")]
             Shape::Scalar(Scalar::Meant(meaning)) => meaning.width(size),
             Shape::Scalar(scalar) => longest(scalar),
             Shape::Bits { width, scalar, .. } => {
@@ -268,10 +252,8 @@ impl Plan {
             Shape::Wide { .. } => 20,
             Shape::Float => 12,
             Shape::Text => size,
-            #[cfg(feature = "full")]
             Shape::Counted { .. } => size,
             Shape::Bytes | Shape::Hex => size.saturating_mul(2).saturating_add(2),
-            #[cfg(feature = "full")]
             Shape::Address { .. } => 25,
             Shape::Opaque => 1,
             Shape::RestText | Shape::RestBytes => 16,

@@ -88,7 +88,7 @@ pub(super) fn write(text: &[u8], style: Style, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "full"))]
 mod tests {
     use crate::btf::{Btf, Kind, declare};
     use crate::value::Plan;

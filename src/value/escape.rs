@@ -10,7 +10,6 @@ pub(super) enum Reader {
     /// A JSON parser, between double quotes.
     Json,
     /// A reader of CSV, between double quotes.
-    #[cfg(feature = "full")]
     Csv,
 }
 
@@ -32,13 +31,11 @@ pub fn escape_json(text: &[u8], out: &mut Vec<u8>) {
 
 /// Appends text for a reader of CSV, without the quotes around it: a quote is doubled, and what
 /// [`escape`] makes harmless is escaped as in C, backslashes too, so that nothing is lost.
-#[cfg(feature = "full")]
 pub fn escape_csv(text: &[u8], out: &mut Vec<u8>) {
     escape_for(Reader::Csv, text, out);
 }
 
 /// Appends text for a person or a parser of C, without the quotes around it.
-#[cfg(feature = "full")]
 pub fn escape_quoted(text: &[u8], out: &mut Vec<u8>) {
     escape_for(Reader::Quoted, text, out);
 }
@@ -132,7 +129,6 @@ fn escape_ascii(reader: Reader, byte: u8, next: Option<u8>, out: &mut Vec<u8>) {
         (b'\t', _) => b"\\t",
         (b'\r', _) => b"\\r",
         (b'\\' | b'"', Reader::Column) => return out.push(byte),
-        #[cfg(feature = "full")]
         (b'"', Reader::Csv) => b"\"\"",
         (b'\\', Reader::Json) if next == Some(b'x') => b"\\\\x5c",
         (b'\\', _) => b"\\\\",

@@ -16,49 +16,36 @@
 //! to a terminal.
 
 mod columns;
-#[cfg(feature = "full")]
 mod counted;
-#[cfg(feature = "full")]
 mod counters;
 mod error;
 mod escape;
-#[cfg(feature = "full")]
 mod fields;
 mod float;
-#[cfg(feature = "full")]
 mod histogram;
-#[cfg(feature = "full")]
 mod meaning;
-#[cfg(feature = "full")]
 mod names;
 mod number;
+#[cfg_attr(not(feature = "full"), path = "parse_small.rs")]
 mod parse;
 mod plan;
 mod render;
-#[cfg(feature = "full")]
+#[cfg_attr(not(feature = "full"), path = "room_small.rs")]
 mod room;
-#[cfg(test)]
+#[cfg(all(test, feature = "full"))]
 mod tests;
-#[cfg(feature = "full")]
 mod time;
 mod words;
 
 pub use columns::{Field, Fit, column};
-#[cfg(feature = "full")]
 pub use counters::Counters;
 pub use error::ValueError;
 pub use escape::{escape, escape_json, until_nul};
-#[cfg(feature = "full")]
 pub use escape::{escape_csv, escape_quoted};
-#[cfg(feature = "full")]
 pub use fields::{Cells, ENVELOPE, Fields, KindName};
-#[cfg(feature = "full")]
 pub use histogram::{Scale, histogram, range_of, slot_of};
-#[cfg(feature = "full")]
 pub use number::read_number;
 pub use number::{push_hex, push_signed, push_unsigned, push_wide};
 pub use plan::Plan;
-#[cfg(feature = "full")]
 pub use room::{Room, Start};
-#[cfg(feature = "full")]
 pub use time::WallClock;

@@ -100,7 +100,6 @@ pub(super) fn read_wide(data: &[u8], at: usize) -> Option<u128> {
 }
 
 /// The little-endian number in `size` bytes (1, 2, 4 or 8) from `at`, if they are all there.
-#[cfg(feature = "full")]
 pub fn read_number(data: &[u8], at: usize, size: usize) -> Option<u64> {
     read(data, at, size)
 }

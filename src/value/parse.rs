@@ -111,10 +111,8 @@ impl<'p, 'w> Reader<'p, 'w> {
             }
             Shape::Float => self.float(node, out, at),
             Shape::Text | Shape::RestText => self.text(node, out, at),
-            #[cfg(feature = "full")]
             Shape::Counted { .. } => self.text(node, out, at),
             Shape::Bytes | Shape::RestBytes | Shape::Hex => self.bytes(node, out, at),
-            #[cfg(feature = "full")]
             Shape::Address { .. } => self.address(node, out, at),
             Shape::Array { element, len } => self.array(self.plan.element(element), len, out, at),
             Shape::RestArray { element } => self.array(self.plan.element(element), 0, out, at),
@@ -249,7 +247,6 @@ impl<'p, 'w> Reader<'p, 'w> {
                 }
                 word.starts_with('-')
             }
-            #[cfg(feature = "full")]
             Scalar::Meant(meaning) => {
                 if let Some(raw) = meaning.parse(&word, bits) {
                     return Ok(raw);
@@ -394,7 +391,6 @@ impl<'p, 'w> Reader<'p, 'w> {
         self.fill(node, out, at, &found)
     }
 
-    #[cfg(feature = "full")]
     fn address(&mut self, node: Node, out: &mut [u8], at: usize) -> Result<(), ValueError> {
         if self.words.peek() == Some(b'[') || self.words.rest().starts_with("0x") {
             return self.bytes(node, out, at);

@@ -22,7 +22,6 @@ pub struct Plan {
     pub(super) enumerators: Vec<Enumerator>,
     pub(super) columns: Vec<Column>,
     /// Of each column.
-    #[cfg(feature = "full")]
     pub(super) labels: Vec<Label>,
     names: String,
 }
@@ -53,7 +52,6 @@ pub(super) enum Shape {
     /// Characters up to a NUL.
     Text,
     /// As many characters as a number of some bytes says, so far from their start: a NUL may be among them.
-    #[cfg(feature = "full")]
     Counted { from: i64, bytes: u8 },
     /// Characters up to a NUL or the end of the record.
     RestText,
@@ -70,7 +68,6 @@ pub(super) enum Shape {
     /// Shown byte by byte: nested too deeply, or of a size that no number has.
     Hex,
     /// An IPv6 address; of `either` kind where one of IPv4 may be written in it, and is shown as that.
-    #[cfg(feature = "full")]
     Address { either: bool },
     /// A type without a size, or bits outside it.
     Opaque,
@@ -92,7 +89,6 @@ pub(super) enum Scalar {
         style: EnumStyle,
     },
     /// Known by its typedef or its name.
-    #[cfg(feature = "full")]
     Meant(super::meaning::Meaning),
 }
 
@@ -132,20 +128,29 @@ pub(super) struct Column {
 }
 
 /// Bytes that every line has, as what stands before a field in JSON: its name in quotes between a comma and a colon.
-#[cfg(feature = "full")]
 #[derive(Clone, Debug)]
 pub(super) struct Label {
     pub whole: Box<[u8]>,
     /// The same where it fits: bytes of a number that is known are copied without a call.
+    #[cfg(feature = "full")]
     pub short: [u8; Label::SHORT],
     /// How many of those there are; 0 where it does not fit.
+    #[cfg(feature = "full")]
     pub len: usize,
 }
 
-#[cfg(feature = "full")]
 impl Label {
+    #[cfg(feature = "full")]
     pub const SHORT: usize = 32;
 
+    #[cfg(not(feature = "full"))]
+    pub fn new(whole: Vec<u8>) -> Label {
+        Label {
+            whole: whole.into(),
+        }
+    }
+
+    #[cfg(feature = "full")]
     pub fn new(whole: Vec<u8>) -> Label {
         let mut short = [0; Label::SHORT];
         let place = short.get_mut(..whole.len());
@@ -173,33 +178,23 @@ impl Plan {
     /// BTF that can't be read, a type without a size, or more than 65536 members.
     pub fn new(types: &dyn Types, id: TypeId) -> Result<Plan, ValueError> {
         let mut id = id;
-        #[cfg(feature = "full")]
         let mut name = String::new();
         if types.peel(id)?.kind == Kind::Var {
             let var = types.peel(id)?;
-            #[cfg(feature = "full")]
             types
                 .name(var.name)
                 .unwrap_or_default()
                 .clone_into(&mut name);
             id = var.target();
         }
-        #[cfg(feature = "full")]
-        return Plan::named(types, id, &name);
-        #[cfg(not(feature = "full"))]
-        Plan::lay_out(types, id, "")
+        Plan::named(types, id, &name)
     }
 
     /// The same for a value that has a name where it stands, which may tell what it means.
     ///
     /// # Errors
     /// As [`Plan::new`].
-    #[cfg(feature = "full")]
     pub fn named(types: &dyn Types, id: TypeId, name: &str) -> Result<Plan, ValueError> {
-        Plan::lay_out(types, id, name)
-    }
-
-    fn lay_out(types: &dyn Types, id: TypeId, _name: &str) -> Result<Plan, ValueError> {
         types.size_of(id)?;
         let mut planner = Planner {
             types,
@@ -210,8 +205,7 @@ impl Plan {
             visited: 0,
         };
         let root = planner.node(id, 0, Tail::Last)?;
-        #[cfg(feature = "full")]
-        let root = planner.meant(id, _name, root);
+        let root = planner.meant(id, name, root);
         let value = planner.keep_name("value")?;
         let mut plan = Plan {
             root,
@@ -219,7 +213,6 @@ impl Plan {
             members: planner.members,
             enumerators: planner.enumerators,
             columns: Vec::new(),
-            #[cfg(feature = "full")]
             labels: Vec::new(),
             names: planner.names,
         };
@@ -227,7 +220,6 @@ impl Plan {
         Ok(plan)
     }
 
-    #[cfg(feature = "full")]
     pub(super) fn label_columns(&mut self) {
         let label = |column: &Column| {
             let name = self.name(column.name);
@@ -360,7 +352,6 @@ impl Planner<'_> {
             if name.is_empty() {
                 continue;
             }
-            #[cfg(feature = "full")]
             let node = self.meant(member.ty, &name, node);
             let name = self.keep_name(&name)?;
             out.push(Member { name, at, node });
@@ -369,7 +360,6 @@ impl Planner<'_> {
     }
 
     fn composite(&mut self, members: Vec<Member>) -> Result<Shape, ValueError> {
-        #[cfg(feature = "full")]
         let members = self.counted(members);
         let first = self.members.len() as u32;
         let len = members.len() as u32;
@@ -390,7 +380,6 @@ impl Planner<'_> {
             }
             let node = self.node(var.target(), 1, Tail::Inside)?;
             let name = self.types.name(var.name).unwrap_or_default().to_owned();
-            #[cfg(feature = "full")]
             let node = self.meant(var.target(), &name, node);
             let name = self.keep_name(&name)?;
             let at = info.offset;
@@ -489,7 +478,6 @@ impl Planner<'_> {
         })
     }
 
-    #[cfg(feature = "full")]
     pub(super) fn kept_name(&self, name: Name) -> &str {
         let start = name.start as usize;
         let end = start + name.len as usize;

@@ -19,7 +19,6 @@ pub(super) enum Style {
     /// JSON.
     Json,
     /// A cell of CSV: text in quotes of its own, and nothing for what is not there.
-    #[cfg(feature = "full")]
     Csv,
 }
 
@@ -27,7 +26,6 @@ impl Style {
     fn inside(self) -> Style {
         match self {
             Style::Cell => Style::Line,
-            #[cfg(feature = "full")]
             Style::Csv => Style::Line,
             Style::Tree(level) => Style::Tree(level.saturating_add(1)),
             other => other,
@@ -91,7 +89,6 @@ impl Plan {
             Shape::Text | Shape::RestText => part(node, data, at).map(|bytes| {
                 text(bytes, style, out);
             }),
-            #[cfg(feature = "full")]
             Shape::Counted { from, bytes } => part(node, data, at).map(|text| {
                 let text = super::counted::part(text, (data, at), (from, bytes), node.size);
                 super::counted::write(text, style, out);
@@ -103,7 +100,6 @@ impl Plan {
                 })
             }
             Shape::Hex => part(node, data, at).map(|bytes| hex(bytes, style, out)),
-            #[cfg(feature = "full")]
             Shape::Address { either } => part(node, data, at)
                 .and_then(|bytes| super::meaning::push_address(bytes, either, style, out)),
             Shape::Opaque => None,
@@ -117,7 +113,6 @@ impl Plan {
         if shown.is_none() {
             out.extend_from_slice(match style {
                 Style::Json => b"null",
-                #[cfg(feature = "full")]
                 Style::Csv => b"",
                 _ => &b"-"[..],
             });
@@ -194,13 +189,11 @@ impl Plan {
                 c @ b'!'..=b'~' if raw < 0x80 => {
                     let quote = match style {
                         Style::Json => b'"',
-                        #[cfg(feature = "full")]
                         Style::Csv => b'"',
                         _ => b'\'',
                     };
                     out.push(quote);
                     match (c, style) {
-                        #[cfg(feature = "full")]
                         (b'"', Style::Csv) => out.push(b'"'),
                         _ if c == quote || c == b'\\' => out.push(b'\\'),
                         _ => {}
@@ -215,7 +208,6 @@ impl Plan {
                 0 => b"false",
                 _ => b"true",
             }),
-            #[cfg(feature = "full")]
             Scalar::Meant(meaning) => meaning.write(raw, width, style, out),
             Scalar::Pointer => quoted_unless(false, style, out, |out| {
                 out.extend_from_slice(b"0x");
@@ -325,7 +317,6 @@ fn text(text: &[u8], style: Style, out: &mut Vec<u8>) {
     let reader = match style {
         Style::Cell => return escape_to(End::Nul, Reader::Column, text, out),
         Style::Json => Reader::Json,
-        #[cfg(feature = "full")]
         Style::Csv => Reader::Csv,
         _ => Reader::Quoted,
     };

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::board::on_board;
 use crate::program::{self, BUSYBOX, NOBODY, finish, start, start_as, tag};
 use crate::sandbox;
-use crate::watch::{Watch, run, watch};
+use crate::watch::{Watch, btfly, run, watch};
 
 /// A line of `btfly exec` without time columns.
 struct Row<'l> {
@@ -101,7 +101,7 @@ fn exec_works_where_btf_is_hidden() {
     if !board.has_btf() {
         return; // It is absent there: every other test shows the same.
     }
-    let mut command = sandbox::without_btf();
+    let mut command = sandbox::hide_btf(btfly());
     command.arg("exec").arg("-x");
     let watch = Watch::spawn(command);
     watch.header();

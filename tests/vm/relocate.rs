@@ -11,7 +11,7 @@ use rustix::fd::AsFd;
 
 use crate::board::{object, on_board};
 use crate::sandbox::without_btf;
-use crate::watch::{Watch, btfly};
+use crate::watch::{Watch, full};
 
 /// What the verifier made of each program, but for what differs from load to load.
 fn loaded(path: &str, kernel: &Kernel, relocate: Relocate) -> Result<Vec<String>, Box<LoadError>> {
@@ -130,7 +130,7 @@ fn what_the_kernel_can_not_relocate_is_named_too() {
         return;
     }
     let command = |name: &str, words: &[&str]| {
-        let mut command = btfly();
+        let mut command = full();
         command.args(["run", &object(name), "--relocate", "kernel"]);
         Watch::spawn(command).end().failed(3, words);
     };

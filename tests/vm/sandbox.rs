@@ -5,11 +5,11 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use crate::watch::btfly;
+use crate::watch::full;
 
 /// btfly as a user who is not root.
 pub fn as_nobody() -> Command {
-    let mut command = btfly();
+    let mut command = full();
     command
         .uid(crate::program::NOBODY)
         .gid(crate::program::NOBODY);
@@ -18,7 +18,7 @@ pub fn as_nobody() -> Command {
 
 /// btfly in a sandbox that answers EPERM to one system call.
 pub fn without_syscall(number: libc::c_long) -> Command {
-    without_syscall_of(btfly(), number)
+    without_syscall_of(full(), number)
 }
 
 /// The same of any command.
@@ -84,7 +84,7 @@ pub fn without_map_info(command: Command) -> Command {
 
 /// btfly where /sys/kernel/btf is empty.
 pub fn without_btf() -> Command {
-    hide_btf(btfly())
+    hide_btf(full())
 }
 
 /// A command that runs where /sys/kernel/btf is empty.

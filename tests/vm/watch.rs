@@ -81,14 +81,22 @@ pub struct Done {
     pub stderr: Vec<String>,
 }
 
-/// The command, without arguments.
+/// The release build, which has the tools, without arguments.
 pub fn btfly() -> Command {
     let mut command = Command::new(env::var_os("BTFLY").expect("BTFLY"));
     command.stdin(Stdio::null());
     command
 }
 
-/// The full build of it, without arguments.
+/// The build for a command line, without arguments: the full one for objects that are no tool's.
+pub fn build_for(first: Option<&str>) -> Command {
+    match first {
+        Some("exec" | "list" | "extract" | "-h" | "-V" | "--help" | "--version") | None => btfly(),
+        Some(_) => full(),
+    }
+}
+
+/// The full build, without arguments.
 pub fn full() -> Command {
     let mut command = Command::new(env::var_os("BTFLY_FULL").expect("BTFLY_FULL"));
     command.stdin(Stdio::null());
@@ -134,7 +142,7 @@ pub fn waiting(pipe: &impl AsRawFd) -> usize {
 
 impl Watch {
     pub fn start<S: AsRef<str>>(args: &[S]) -> Watch {
-        let mut command = btfly();
+        let mut command = build_for(args.first().map(AsRef::as_ref));
         command.args(args.iter().map(AsRef::as_ref));
         Watch::spawn(command)
     }

@@ -1,30 +1,21 @@
 //! The events of an object: of which type each ring's records are, and how they are shown.
 
-#[cfg_attr(not(feature = "full"), path = "choose_small.rs")]
 mod choose;
-#[cfg(feature = "full")]
 mod condition;
-#[cfg(feature = "full")]
 mod several;
-#[cfg(feature = "full")]
 mod symbols;
 
 use btfly::btf::{Btf, Kind as BtfKind, TypeId, Types};
 use btfly::object::{MapSpec, Object};
 use btfly::sys::abi::{BPF_MAP_TYPE_PERF_EVENT_ARRAY, BPF_MAP_TYPE_RINGBUF};
-#[cfg(feature = "full")]
 use btfly::value::{Fields, Fit, KindName};
 use btfly::value::{Plan, push_hex};
 
-#[cfg(feature = "full")]
 use super::output::say;
 use super::{Class, Failure};
 use crate::tools::View;
-#[cfg(feature = "full")]
 use condition::{Condition, Test};
-#[cfg(feature = "full")]
 use several::Several;
-#[cfg(feature = "full")]
 use symbols::Symbols;
 
 /// The events of an object.
@@ -32,10 +23,8 @@ pub struct Events {
     rings: Vec<Ring>,
     /// The ring of the last event: mostly that of the next one, too.
     last: usize,
-    #[cfg(feature = "full")]
     symbols: Symbols,
     /// Whether only some are shown: then none of an unknown type.
-    #[cfg(feature = "full")]
     conditional: bool,
 }
 
@@ -44,7 +33,6 @@ struct Ring {
     name: String,
     kinds: Kinds,
     /// That its records are longer than their type was said.
-    #[cfg(feature = "full")]
     told: bool,
 }
 
@@ -52,19 +40,15 @@ struct Ring {
 enum Kinds {
     Unknown,
     One(Kind),
-    #[cfg(feature = "full")]
     Several(Several),
 }
 
 /// A type of records.
 struct Kind {
-    #[cfg(feature = "full")]
     name: KindName,
     /// Whether a field points to something that may have a name.
-    #[cfg(feature = "full")]
     points: bool,
     /// What is asked of those that are shown; `None`: they are not asked for.
-    #[cfg(feature = "full")]
     wanted: Option<Vec<Test>>,
     plan: Plan,
 }
@@ -77,7 +61,6 @@ impl Events {
             .iter()
             .map(|event| Given::new(event, &rings))
             .collect::<Result<Vec<_>, _>>()?;
-        #[cfg(feature = "full")]
         for (index, given_now) in given.iter().enumerate() {
             let again = given.iter().skip(index + 1);
             if again.into_iter().any(|other| other.map == given_now.map) {
@@ -97,7 +80,6 @@ impl Events {
                 Ok(Ring {
                     name: ring.name.to_owned(),
                     kinds: choose::kinds(object, ring, of_ring.or(of_all))?,
-                    #[cfg(feature = "full")]
                     told: false,
                 })
             })
@@ -105,15 +87,12 @@ impl Events {
         Ok(Events {
             rings,
             last: 0,
-            #[cfg(feature = "full")]
             symbols: Symbols::default(),
-            #[cfg(feature = "full")]
             conditional: false,
         })
     }
 }
 
-#[cfg(feature = "full")]
 impl Events {
     /// Shows only events that are as asked (`--where FIELD=VALUE`), in each of these ways.
     pub fn only(&mut self, conditions: &[String]) -> Result<(), Failure> {
@@ -151,7 +130,6 @@ impl Events {
     }
 }
 
-#[cfg(feature = "full")]
 impl Ring {
     /// Says once of a ring that its records are longer than their type, which is then another's. Shorter
     /// ones are usual: programs send only as much of a long text as there is.
@@ -170,13 +148,11 @@ impl Ring {
 }
 
 /// The ring that a record came from, which is judged.
-#[cfg_attr(not(feature = "full"), allow(unused_variables))]
 fn find<'r>(rings: &'r mut [Ring], last: &mut usize, map: &str, record: &[u8]) -> Option<&'r Ring> {
     if rings.get(*last).is_none_or(|ring| ring.name != map) {
         *last = rings.iter().position(|ring| ring.name == map)?;
     }
     let ring = rings.get_mut(*last)?;
-    #[cfg(feature = "full")]
     ring.judge(record);
     Some(ring)
 }
@@ -225,9 +201,7 @@ fn named_type(object: &Object<'_>, name: &str) -> Result<TypeId, Failure> {
             BtfKind::Union,
             BtfKind::Typedef,
             BtfKind::Int,
-            #[cfg(feature = "full")]
             BtfKind::Enum,
-            #[cfg(feature = "full")]
             BtfKind::Enum64,
         ]
         .into_iter()
@@ -264,26 +238,21 @@ impl Kind {
     fn new(btf: &Btf<'_>, ring: &str, ty: TypeId) -> Result<Kind, Failure> {
         let plan = Plan::new(btf, ty)
             .map_err(|e| Failure::new(Class::BadObject, format!("the events of {ring}: {e}")))?;
-        #[cfg(feature = "full")]
         let name = btf
             .header(ty)
             .ok()
             .and_then(|header| btf.str_at(header.name))
             .unwrap_or_default();
         Ok(Kind {
-            #[cfg(feature = "full")]
             points: plan.fields().any(|field| field.is_pointer())
                 && plan.field("symbols").is_none(),
-            #[cfg(feature = "full")]
             name: KindName::new(name.to_owned()),
-            #[cfg(feature = "full")]
             wanted: Some(Vec::new()),
             plan,
         })
     }
 
     /// Whether a record is one that is asked for.
-    #[cfg(feature = "full")]
     fn is_wanted(&self, record: &[u8]) -> bool {
         let tests = self.wanted.as_ref();
         tests.is_some_and(|tests| tests.iter().all(|test| test.holds(&self.plan, record)))
@@ -291,7 +260,6 @@ impl Kind {
 }
 
 impl Kinds {
-    #[cfg(feature = "full")]
     fn all(&self) -> &[Kind] {
         match self {
             Kinds::Unknown => &[],
@@ -300,7 +268,6 @@ impl Kinds {
         }
     }
 
-    #[cfg(feature = "full")]
     fn all_mut(&mut self) -> &mut [Kind] {
         match self {
             Kinds::Unknown => &mut [],
@@ -309,12 +276,10 @@ impl Kinds {
         }
     }
 
-    #[cfg_attr(not(feature = "full"), allow(unused_variables))]
     fn of(&self, record: &[u8]) -> Option<&Kind> {
         match self {
             Kinds::Unknown => None,
             Kinds::One(kind) => Some(kind),
-            #[cfg(feature = "full")]
             Kinds::Several(several) => several.of(record),
         }
     }
@@ -339,7 +304,6 @@ impl View for Events {
                     out.push(b' ');
                 }
             };
-            #[cfg(feature = "full")]
             if let Kinds::Several(types) = kinds {
                 types.header(start, out);
                 continue;
@@ -350,10 +314,7 @@ impl View for Events {
                 _ => {
                     out.extend_from_slice(b"EVENT (hex; name its struct with --event ");
                     out.extend_from_slice(name.as_bytes());
-                    #[cfg(feature = "full")]
                     out.extend_from_slice(b"=TYPE, or declare it: --types FILE)");
-                    #[cfg(not(feature = "full"))]
-                    out.extend_from_slice(b"=TYPE)");
                 }
             }
             out.push(b'\n');
@@ -361,7 +322,6 @@ impl View for Events {
     }
 
     fn event(&mut self, map: &str, _: u32, bytes: &[u8], out: &mut Vec<u8>) {
-        #[cfg(feature = "full")]
         if !self.is_wanted(map, bytes) {
             return;
         }
@@ -370,12 +330,10 @@ impl View for Events {
             out.push(b' ');
         }
         let ring = find(&mut self.rings, &mut self.last, map, bytes);
-        #[cfg(feature = "full")]
         if let Some(Kinds::Several(types)) = ring.map(|ring| &ring.kinds) {
             types.name(bytes, out);
         }
         match ring.and_then(|ring| ring.kinds.of(bytes)) {
-            #[cfg(feature = "full")]
             Some(kind) if kind.points => self.symbols.row(&kind.plan, bytes, out),
             Some(kind) => kind.plan.row(bytes, out),
             None => hexadecimal(bytes, out),
@@ -383,7 +341,6 @@ impl View for Events {
         out.push(b'\n');
     }
 
-    #[cfg(feature = "full")]
     fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         for ring in &self.rings {
@@ -396,7 +353,6 @@ impl View for Events {
         names
     }
 
-    #[cfg(feature = "full")]
     fn fields(&mut self, map: &str, bytes: &[u8], to: &mut Fields<'_>) -> bool {
         let ring = find(&mut self.rings, &mut self.last, map, bytes);
         match ring.and_then(|ring| ring.kinds.of(bytes)) {

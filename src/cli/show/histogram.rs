@@ -1,7 +1,5 @@
 //! `--hist`: where in a map the slots of histograms are, and one drawing for each key.
 
-use std::collections::BTreeMap;
-
 use btfly::object::{MapKind, Object};
 use btfly::value::{Field, Plan, Scale, WallClock, histogram, slot_of};
 
@@ -54,10 +52,13 @@ impl Histogram {
         };
         let source = Source::find(object, "--hist", name, options.clear)?;
         let way = Way::find(&source, field)?;
+        #[cfg(feature = "full")]
         let scale = match options.linear {
             true => Scale::Linear,
             false => Scale::Log2,
         };
+        #[cfg(not(feature = "full"))]
+        let scale = Scale::Log2;
         let unit = unit.map_or_else(|| usual_unit(object).into(), Into::into);
         Ok((source, Histogram { way, scale, unit }))
     }
@@ -87,9 +88,16 @@ impl Histogram {
     /// What tells each histogram from others, and its slots; those without a count are left out.
     fn gather(&self, source: &Source, rows: &[Row]) -> Vec<(Vec<u8>, Vec<u64>)> {
         // By what stands above each.
-        let mut drawn: BTreeMap<Vec<u8>, (Vec<u8>, Vec<u64>)> = BTreeMap::new();
+        let mut drawn: Vec<(Vec<u8>, Drawn)> = Vec::new();
         let mut add = |order: Vec<u8>, title: Vec<u8>, slots: &[u64]| {
-            let (_, sum) = drawn.entry(order).or_insert((title, Vec::new()));
+            let at = drawn.binary_search_by(|(other, _)| other.cmp(&order));
+            let at = at.unwrap_or_else(|at| {
+                drawn.insert(at, (order, (title, Vec::new())));
+                at
+            });
+            let Some((_, (_, sum))) = drawn.get_mut(at) else {
+                return;
+            };
             sum.resize(sum.len().max(slots.len()), 0);
             for (sum, slot) in sum.iter_mut().zip(slots) {
                 *sum = sum.saturating_add(*slot);
@@ -149,7 +157,7 @@ impl Histogram {
                 }
             }
         }
-        let mut drawn: Vec<(Vec<u8>, Vec<u64>)> = drawn.into_values().collect();
+        let mut drawn: Vec<Drawn> = drawn.into_iter().map(|(_, drawn)| drawn).collect();
         // The one entry of a map that does not tell keys apart.
         if let [(title, _)] = drawn.as_mut_slice()
             && is_nothing(rows)
@@ -160,6 +168,9 @@ impl Histogram {
         drawn
     }
 }
+
+/// What tells a histogram from others, and its slots.
+type Drawn = (Vec<u8>, Vec<u64>);
 
 /// Whether the key of the only entry says nothing: zeros, or all ones.
 fn is_nothing(rows: &[Row]) -> bool {

@@ -66,7 +66,11 @@ impl Shows {
             return Ok(None);
         }
         let format = output.format;
-        if format == Format::Csv || (options.folded && format == Format::Json) {
+        #[cfg(feature = "full")]
+        let is_table = format == Format::Csv;
+        #[cfg(not(feature = "full"))]
+        let is_table = false;
+        if is_table || (options.folded && format == Format::Json) {
             let what = "maps are shown as tables or by --json, and stacks by --folded";
             return Err(Failure::usage(what).with_hint("leave --csv away, or --show and --hist"));
         }
@@ -74,7 +78,11 @@ impl Shows {
         let mut items = Vec::new();
         for name in &options.shows {
             let source = Source::find(object, "--show", name, options.clear)?;
-            let stacks = Stacks::find(object, &source, options.stacks)?;
+            #[cfg(feature = "full")]
+            let given = options.stacks;
+            #[cfg(not(feature = "full"))]
+            let given = None;
+            let stacks = Stacks::find(object, &source, given)?;
             let table = Table::new(&source, options, stacks)?;
             items.push((source, How::Table(table)));
         }

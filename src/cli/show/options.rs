@@ -5,7 +5,22 @@ use std::time::Duration;
 use super::super::Failure;
 use super::super::{common, taking};
 
+/// What the help of tools says of them.
+#[cfg(not(feature = "full"))]
+pub const HELP: &str = "
+Maps and variables while it runs:
+  --show NAME, --hist NAME[.FIELD][:UNIT]
+                       another map or variable, as a table or a histogram
+  --interval TIME      print again and again: every so many seconds (or 500ms, 1m)
+  --times N            end after so many of them
+  --clear              print what was counted since the last time
+  --top N, --rows N    the N largest entries, on a screen that is renewed or not
+  --by FIELD           the number that these, and --folded, go by
+  --folded             as folded stacks, for flame graphs
+";
+
 /// What the help of `run` says of them.
+#[cfg(feature = "full")]
 pub const HELP: &str = "
 Maps and variables while it runs:
   --show NAME          print a map or a global variable at the end, or every --interval
@@ -32,6 +47,7 @@ Maps and variables while it runs:
 pub struct ShowOptions<'p> {
     pub shows: Vec<&'p str>,
     pub histograms: Vec<&'p str>,
+    #[cfg(feature = "full")]
     pub linear: bool,
     pub interval: Option<Duration>,
     pub times: Option<u64>,
@@ -39,6 +55,7 @@ pub struct ShowOptions<'p> {
     pub top: Option<usize>,
     pub rows: Option<usize>,
     pub by: Option<&'p str>,
+    #[cfg(feature = "full")]
     pub stacks: Option<&'p str>,
     pub folded: bool,
 }
@@ -57,7 +74,9 @@ impl<'p> ShowOptions<'p> {
                 "--top" => options.top = Some(rows(given.name, value()?)?),
                 "--rows" => options.rows = Some(rows(given.name, value()?)?),
                 "--by" => options.by = Some(value()?),
+                #[cfg(feature = "full")]
                 "--stacks" => options.stacks = Some(value()?),
+                #[cfg(feature = "full")]
                 "--linear" => options.linear = true,
                 "--clear" => options.clear = true,
                 "--folded" => options.folded = true,
@@ -75,6 +94,7 @@ impl<'p> ShowOptions<'p> {
     }
 
     /// What is shown every --interval, where this is nothing: `other` says that it is something else.
+    #[cfg(feature = "full")]
     pub fn interval_beside(&self, other: bool) -> Result<Option<Duration>, Failure> {
         match self.interval {
             Some(_) if self.is_empty() && !other => {
@@ -89,6 +109,7 @@ impl<'p> ShowOptions<'p> {
     fn check(&self) -> Result<(), Failure> {
         let shows = !self.shows.is_empty();
         for (given, there, what) in [
+            #[cfg(feature = "full")]
             (
                 self.linear,
                 !self.histograms.is_empty(),
@@ -97,6 +118,7 @@ impl<'p> ShowOptions<'p> {
             (self.top.is_some(), shows, "--top needs --show"),
             (self.rows.is_some(), shows, "--rows needs --show"),
             (self.folded, shows, "--folded needs --show"),
+            #[cfg(feature = "full")]
             (self.stacks.is_some(), shows, "--stacks needs --show"),
             (self.by.is_some(), shows, "--by needs --show"),
             (
@@ -176,7 +198,7 @@ mod tests {
     #[test]
     fn an_option_without_the_one_that_it_belongs_to_is_refused() {
         for (args, words) in [
-            (&["--linear", "--show", "m"][..], "--linear needs"),
+            (&["--show", "m", "--times", "3"][..], "--times needs"),
             (&["--hist", "m", "--top", "3"], "--top needs"),
             (&["--hist", "m", "--by", "n"], "--by needs"),
             (&["--show", "m", "--clear"], "--clear needs"),
@@ -195,6 +217,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "full")]
     #[test]
     fn an_interval_is_of_what_is_shown_or_counted() {
         let second = Duration::from_secs(1);

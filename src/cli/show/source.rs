@@ -12,7 +12,6 @@ use btfly::load::{Entries, Loaded, LoadedMap, is_per_cpu, is_walkable};
 use btfly::object::{MapKind, MapSpec, Object};
 use btfly::sys::Features;
 use btfly::sys::abi::{BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_PERCPU_ARRAY};
-use btfly::sys::map_types::map_type;
 use btfly::value::{Counters, Plan};
 
 use super::super::output::say;
@@ -100,7 +99,7 @@ impl Source {
             );
         };
         if !is_walkable(map.map_type) {
-            let of = map_type(map.map_type).map_or("this type", |t| t.name);
+            let of = map_type(map.map_type);
             return Err(failed(format!("a map of type {of} has no entries to show"))
                 .with_hint("what goes through a ring is shown as events, without an option"));
         }
@@ -287,6 +286,17 @@ impl Source {
 
 fn is_array(map_type: u32) -> bool {
     matches!(map_type, BPF_MAP_TYPE_ARRAY | BPF_MAP_TYPE_PERCPU_ARRAY)
+}
+
+/// What people call a type of map.
+#[cfg(feature = "full")]
+fn map_type(number: u32) -> &'static str {
+    btfly::sys::map_types::map_type(number).map_or("this type", |of| of.name)
+}
+
+#[cfg(not(feature = "full"))]
+fn map_type(_: u32) -> &'static str {
+    "this type"
 }
 
 fn find_map<'o, 'a>(object: &'o Object<'a>, name: &str) -> Option<&'o MapSpec<'a>> {

@@ -1,7 +1,5 @@
 //! Stack ids in keys and values become the functions that called each other.
 
-use std::collections::BTreeMap;
-
 use btfly::load::{Loaded, LoadedMap};
 use btfly::object::{MapSpec, Object};
 use btfly::sys::abi::BPF_MAP_TYPE_STACK_TRACE;
@@ -22,8 +20,8 @@ pub struct Stacks {
     /// Fields of the key, then of the value.
     key: Vec<String>,
     value: Vec<String>,
-    /// By id: addresses from the innermost function outwards.
-    read: BTreeMap<u32, Vec<u64>>,
+    /// Sorted by id: addresses from the innermost function outwards.
+    read: Vec<(u32, Vec<u64>)>,
     names: Names,
 }
 
@@ -66,7 +64,7 @@ impl Stacks {
             map: map.into(),
             key,
             value,
-            read: BTreeMap::new(),
+            read: Vec::new(),
             names: Names::default(),
         }))
     }
@@ -85,13 +83,13 @@ impl Stacks {
         let wanted = rows.iter().flat_map(|row| self.ids(source, row));
         let wanted: Vec<u32> = wanted.map(|(_, id)| id).collect();
         for id in wanted {
-            if !self.read.contains_key(&id)
+            if let Err(at) = self.read.binary_search_by_key(&id, |(id, _)| *id)
                 && let Some(stack) = stack(map, id)?
             {
-                self.read.insert(id, stack);
+                self.read.insert(at, (id, stack));
             }
         }
-        let addresses = self.read.values().flatten().copied();
+        let addresses = self.read.iter().flat_map(|(_, stack)| stack).copied();
         self.names.read(addresses);
         Ok(())
     }
@@ -106,7 +104,7 @@ impl Stacks {
                 plain(field, out);
                 out.extend_from_slice(b":\n");
             }
-            let Some(stack) = self.read.get(&id) else {
+            let Some(stack) = self.stack(id) else {
                 out.extend_from_slice(match is_error(id) {
                     true => b"    (no stack)\n",
                     false => b"    (not in the map any more)\n",
@@ -132,7 +130,7 @@ impl Stacks {
             out.push(b'"');
             escape_json(field.as_bytes(), out);
             out.extend_from_slice(b"\":");
-            let Some(stack) = self.read.get(&id) else {
+            let Some(stack) = self.stack(id) else {
                 out.extend_from_slice(b"null");
                 continue;
             };
@@ -152,9 +150,7 @@ impl Stacks {
     /// before that of the kernel.
     pub fn fold(&self, source: &Source, row: &Row, count: u64, out: &mut Vec<u8>) {
         let mut frames: Vec<Vec<u8>> = owner(source, row).into_iter().collect();
-        let stacks = self
-            .ids(source, row)
-            .filter_map(|(_, id)| self.read.get(&id));
+        let stacks = self.ids(source, row).filter_map(|(_, id)| self.stack(id));
         let mut stacks: Vec<&Vec<u64>> = stacks.collect();
         stacks.sort_by_key(|stack| stack.first().is_some_and(|a| is_kernel(*a)));
         for stack in stacks {
@@ -180,6 +176,12 @@ impl Stacks {
         out.push(b' ');
         push_unsigned(count, out);
         out.push(b'\n');
+    }
+
+    /// What was read of a stack.
+    fn stack(&self, id: u32) -> Option<&Vec<u64>> {
+        let at = self.read.binary_search_by_key(&id, |(id, _)| *id);
+        self.read.get(at.ok()?).map(|(_, stack)| stack)
     }
 
     fn ids<'s>(&'s self, source: &'s Source, row: &'s Row) -> impl Iterator<Item = (&'s str, u32)> {

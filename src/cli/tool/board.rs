@@ -94,7 +94,14 @@ impl Board {
     fn is_chosen(&self, tool: &Tool, program: &Program<'_>) -> bool {
         match &tool.work {
             Work::Own(_) => !self.has_types,
-            Work::Data(data) if data.without_types.contains(&program.name) => !self.has_types,
+            Work::Data(data)
+                if data
+                    .without_types
+                    .split(' ')
+                    .any(|name| name == program.name) =>
+            {
+                !self.has_types
+            }
             Work::Data(data) => {
                 let asked = data.options.iter().flat_map(|o| o.means.split(' '));
                 let mut only_asked = asked.filter_map(|word| word.strip_prefix('+'));

@@ -5,15 +5,14 @@ use btfly::object::{Object, Program};
 use super::super::run::Asked;
 use super::super::{Common, Failure, loading, output};
 use super::options::Given;
-use super::{help, places};
+use super::{help, is_help, of_tool, places};
 use crate::tools::{Data, Tool, Types};
 
 pub fn run(tool: &Tool, data: &Data, args: &[&str], common: &Common) -> Result<(), Failure> {
-    if args.first() == Some(&"help") || args.contains(&"--help") {
-        return output::print(&help::text(tool, data));
+    if is_help(args) {
+        return output::print(&help::text(tool));
     }
-    let of_tool =
-        |failure: Failure| failure.or_hint(format!("btfly {} --help lists the options", tool.name));
+    let of_tool = |failure| of_tool(tool, failure);
     let types = match common.kernel()?.has_types() {
         true => Types::Known,
         false => Types::Unknown,
@@ -48,10 +47,10 @@ pub fn run(tool: &Tool, data: &Data, args: &[&str], common: &Common) -> Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tools::{ALL, Work};
+    use crate::tools::{Work, all};
 
     fn described() -> impl Iterator<Item = (&'static Tool, &'static Data)> {
-        ALL.iter().filter_map(|tool| match &tool.work {
+        all().iter().filter_map(|tool| match &tool.work {
             Work::Data(data) => Some((tool, data)),
             Work::Own(_) => None,
         })
@@ -138,9 +137,12 @@ mod tests {
 
     #[test]
     fn the_help_of_a_tool_is_as_wide_as_a_terminal() {
-        for (tool, data) in described() {
-            let text = help::text(tool, data);
-            let own = text.split("Its object runs").next().unwrap_or_default();
+        for (tool, _) in described() {
+            let text = help::text(tool);
+            let own = text
+                .split("display usage information")
+                .next()
+                .unwrap_or_default();
             for line in own.lines().filter(|line| !line.starts_with("Usage:")) {
                 assert!(line.chars().count() <= 80, "{}: {line}", tool.name);
             }

@@ -1,15 +1,21 @@
-//! The help of a tool that is described in the words of `run`.
+//! The help of a tool.
 
-use super::super::{attach_options, common as every, output_options, ring_options, show};
-use crate::tools::{Data, Tool};
+#[cfg(feature = "full")]
+use super::super::ring_options;
+use super::super::{attach_options, common as every, output_options, show};
+use crate::tools::{Data, Tool, Work};
 
 /// Where the second column begins, and how wide lines are.
 const SECOND: usize = 20;
 const WIDTH: usize = 80;
 
-pub fn text(tool: &Tool, data: &Data) -> String {
+pub fn text(tool: &Tool) -> String {
+    let (options, data) = match &tool.work {
+        Work::Own(own) => (own.options, &Data::NONE),
+        Work::Data(data) => (data.options, data),
+    };
     let mut text = ["Usage: btfly ", tool.name].concat();
-    for option in data.options.iter() {
+    for option in options.iter() {
         text.push_str(" [");
         match option.short.is_empty() {
             true => text.extend(["--", option.long]),
@@ -29,7 +35,7 @@ pub fn text(tool: &Tool, data: &Data) -> String {
     let (first, about) = tool.about.split_at(1);
     let first = first.to_ascii_uppercase();
     text.extend(["\n\n", &first, about, ".\n\nOptions:\n"]);
-    for option in data.options.iter() {
+    for option in options.iter() {
         let mut name = String::new();
         if !option.short.is_empty() {
             name.extend(["-", option.short, ", "]);
@@ -38,21 +44,29 @@ pub fn text(tool: &Tool, data: &Data) -> String {
         line(&name, option.help, &mut text);
     }
     line("--help, help", "display usage information", &mut text);
-    text.push_str(
-        "\nIts object runs as by btfly run, whose other options are taken, too (btfly run --help).\n",
-    );
-    let shows = [data.words, data.shows].concat();
-    if shows.contains("--sample") {
-        text.push_str(attach_options::HELP);
-    }
-    if !shows.contains("--show") && !shows.contains("--hist") {
-        text.push_str(ring_options::HELP);
-    } else {
-        text.push_str(show::HELP);
+    if let Work::Data(_) = tool.work {
+        more(&[data.words, data.shows].concat(), &mut text);
     }
     text.push_str(output_options::HELP);
     text.push_str(every::HELP);
     text
+}
+
+/// What is said of the options of `run` that go with a tool of such words.
+fn more(words: &str, text: &mut String) {
+    #[cfg(feature = "full")]
+    text.push_str(
+        "\nIts object runs as by btfly run, whose other options are taken, too (btfly run --help).\n",
+    );
+    if words.contains("--sample") {
+        text.push_str(attach_options::HELP);
+    }
+    if words.contains("--show") || words.contains("--hist") {
+        text.push_str(show::HELP);
+    } else {
+        #[cfg(feature = "full")]
+        text.push_str(ring_options::HELP);
+    }
 }
 
 /// A name and what is said about it, in as many lines as that takes.

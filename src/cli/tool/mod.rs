@@ -2,13 +2,9 @@
 
 #[cfg(feature = "full")]
 mod board;
-#[cfg(feature = "full")]
 mod described;
-#[cfg(feature = "full")]
 mod help;
-#[cfg(feature = "full")]
 mod options;
-#[cfg(feature = "full")]
 mod places;
 
 use btfly::object::{Object, Program};
@@ -16,30 +12,39 @@ use btfly::object::{Object, Program};
 #[cfg(feature = "full")]
 pub use board::Board;
 
-#[cfg(feature = "full")]
 use super::output_options::OutputOptions;
 use super::session::{self, Plan};
-use super::{Common, Failure, early_exit};
+use super::{Common, Failure, output};
 use crate::tools::{Optional, Own, Prepared, Stop, Tool, Types, Work};
 
 pub fn run(tool: &'static Tool, args: &[&str], common: &Common) -> Result<(), Failure> {
     match &tool.work {
         Work::Own(own) => run_own(tool, own, args, common),
-        #[cfg(feature = "full")]
         Work::Data(data) => described::run(tool, data, args, common),
     }
 }
 
 fn run_own(tool: &'static Tool, own: &Own, args: &[&str], common: &Common) -> Result<(), Failure> {
-    #[cfg(feature = "full")]
-    let (args, output) = &OutputOptions::take(args, own.options)?;
+    if is_help(args) {
+        return output::print(&help::text(tool));
+    }
+    let wrong = |what: String| of_tool(tool, Failure::usage(what));
+    let mut given = Vec::new();
+    let rest = options::take(own.options, args, &mut |option, _, value| {
+        given.push((option.long, value));
+    });
+    let rest = rest.map_err(|failure| of_tool(tool, failure))?;
+    let (rest, output) = &OutputOptions::take(&rest, &[])?;
+    if let Some(arg) = rest.first() {
+        return Err(wrong(["no such option: ", arg].concat()));
+    }
     let types = match common.kernel()?.has_types() {
         true => Types::Known,
         false => Types::Unknown,
     };
-    let prepared = match (own.prepare)(args, Object::parse(tool.object.unpack())?, types) {
+    let prepared = match (own.prepare)(&given, Object::parse(tool.object.unpack())?, types) {
         Ok(prepared) => prepared,
-        Err(Stop::Options(exit)) => return early_exit(tool.name, &exit),
+        Err(Stop::Options(what)) => return Err(wrong(what)),
         Err(Stop::Object(error)) => return Err(error.into()),
     };
     let Prepared {
@@ -50,9 +55,18 @@ fn run_own(tool: &'static Tool, own: &Own, args: &[&str], common: &Common) -> Re
     let choose = |program: &Program<'_>| program.autoload || optional == Optional::Load;
     let plan = Plan {
         choose: &choose,
-        #[cfg(feature = "full")]
         output: output.clone(),
         ..Plan::default()
     };
     session::run(&object, common, plan, &mut *view)
+}
+
+/// Whether help is asked for.
+fn is_help(args: &[&str]) -> bool {
+    args.first() == Some(&"help") || args.contains(&"--help")
+}
+
+/// A failure with what tells more of a tool's options, where there is nothing better.
+fn of_tool(tool: &Tool, failure: Failure) -> Failure {
+    failure.or_hint(["btfly ", tool.name, " --help lists the options"].concat())
 }

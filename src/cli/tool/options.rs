@@ -1,7 +1,7 @@
 //! The options of a described tool become values of globals, programs, and words of `run`.
 
 use super::super::{Failure, common};
-use crate::tools::{Data, Types};
+use crate::tools::{Data, Opt, Options, Types};
 
 /// What a command line means.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -22,46 +22,19 @@ impl Given {
         for program in means.filter_map(|word| word.strip_prefix('+')) {
             given.programs.push((program, false));
         }
-        let without = data.without_types.iter().copied();
+        let without = data.without_types.split_ascii_whitespace();
         given
             .programs
             .extend(without.map(|program| (program, types == Types::Unknown)));
-        let mut rest = Vec::new();
         let mut shows = data.shows;
         let mut own = Vec::new();
-        let mut args = args.iter().copied();
-        while let Some(arg) = args.next() {
-            if arg == "--" {
-                rest.push(arg);
-                rest.extend(args);
-                break;
-            }
-            let (name, inline) = match arg.split_once('=') {
-                Some((name, value)) if name.starts_with("--") => (name, Some(value)),
-                _ => (arg, None),
-            };
-            let mut options = data.options.iter();
-            let Some(option) = options.find(|option| match name.strip_prefix("--") {
-                Some(long) => long == option.long,
-                None => name.strip_prefix('-') == Some(option.short) && !option.short.is_empty(),
-            }) else {
-                rest.push(arg);
-                continue;
-            };
-            let value = match (option.value.is_empty(), inline) {
-                (false, Some(value)) => value,
-                (false, None) => args
-                    .next()
-                    .ok_or_else(|| Failure::usage(format!("{name} needs a value")))?,
-                (true, None) => "",
-                (true, Some(_)) => return Err(Failure::usage(format!("{name} takes no value"))),
-            };
+        let rest = take(data.options, args, &mut |option, name, value| {
             let mut words = option.means.split(' ');
             if words.any(|word| matches!(word, "--show" | "--hist")) {
                 shows = "";
             }
             own.push((name, option.means, value));
-        }
+        })?;
         given.add("", data.words, "");
         given.add("", shows, "");
         for (name, means, value) in own {
@@ -115,17 +88,57 @@ impl Given {
     }
 }
 
+/// Takes a tool's options out of `args`, up to a `--`: `each` hears of each, how its name was written, and its
+/// value. What is left is returned.
+pub fn take<'a>(
+    options: Options,
+    args: &[&'a str],
+    each: &mut dyn FnMut(Opt, &'a str, &'a str),
+) -> Result<Vec<&'a str>, Failure> {
+    let mut left = Vec::new();
+    let mut args = args.iter().copied();
+    while let Some(arg) = args.next() {
+        if arg == "--" {
+            left.push(arg);
+            left.extend(args);
+            break;
+        }
+        let (name, inline) = match arg.split_once('=') {
+            Some((name, value)) if name.starts_with("--") => (name, Some(value)),
+            _ => (arg, None),
+        };
+        let mut options = options.iter();
+        let Some(option) = options.find(|option| match name.strip_prefix("--") {
+            Some(long) => long == option.long,
+            None => name.strip_prefix('-') == Some(option.short) && !option.short.is_empty(),
+        }) else {
+            left.push(arg);
+            continue;
+        };
+        let value = match (option.value.is_empty(), inline) {
+            (false, Some(value)) => value,
+            (false, None) => args
+                .next()
+                .ok_or_else(|| Failure::usage(format!("{name} needs a value")))?,
+            (true, None) => "",
+            (true, Some(_)) => return Err(Failure::usage(format!("{name} takes no value"))),
+        };
+        each(option, name, value);
+    }
+    Ok(left)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tools::{EACH, options};
+    use crate::tools::options;
 
     const DATA: Data = Data {
         words: "--skip-missing",
         shows: "--hist hists:usecs",
         place: Some(("FUNCTION", "--attach entry=% --attach exit=%")),
-        interval: EACH,
-        without_types: &["born"],
+        interval: "--interval % --clear",
+        without_types: "born",
         options: options![
             opt("p", "pid", "PID", "only this process", "$target=%"),
             opt(

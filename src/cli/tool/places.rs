@@ -31,6 +31,7 @@ impl Places {
     }
 
     /// Whether it can be told at all which tracepoints there are.
+    #[cfg(feature = "full")]
     pub fn are_known(&self) -> bool {
         self.tracefs().is_some()
     }

@@ -1,30 +1,34 @@
 //! All entries of a map at once, read while programs change it.
 //!
 //! Where the kernel reads many elements by one call (5.6 on, hashes and arrays), no element is missed or
-//! told twice that is there all the while. Elsewhere keys are followed one by one: a key that is removed
+//! told twice that is there all the while: a full build does that. Elsewhere keys are followed one by one: a key that is removed
 //! under us leads back to the first, so keys that were seen are passed over, and the steps are counted. A
 //! walk ends, whatever programs do.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use rustix::fd::AsFd;
 use rustix::io::Errno;
 use thiserror::Error;
 
 use super::LoadedMap;
+use crate::sys::Features;
 use crate::sys::abi::{
     BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_LPM_TRIE, BPF_MAP_TYPE_LRU_HASH,
     BPF_MAP_TYPE_LRU_PERCPU_HASH, BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_PERCPU_HASH,
     BPF_MAP_TYPE_RHASH, BPF_MAP_TYPE_STACK_TRACE,
 };
-use crate::sys::bpf_map::Elements;
-use crate::sys::map_batch::{Cursor, Reading};
-use crate::sys::{Feature, Features};
+use crate::sys::bpf_map::{Elements, Reading};
+#[cfg(feature = "full")]
+use crate::sys::{Feature, map_batch::Cursor};
 
 /// Bytes of keys and values that a batch is to have room for, and the fewest elements.
+#[cfg(feature = "full")]
 const PIECE: usize = 64 * 1024;
+#[cfg(feature = "full")]
 const FEWEST: usize = 64;
 /// How often a batch is asked for again that a program kept the kernel from reading.
+#[cfg(feature = "full")]
 const TRIES: u32 = 64;
 /// Steps from key to key beyond four for each entry that the map can have.
 const MORE_STEPS: u64 = 1024;
@@ -185,6 +189,7 @@ impl LoadedMap {
 
     fn read_all(&self, features: &Features, reading: Reading) -> Result<Entries, EntriesError> {
         let elements = Elements::of(self.fd.as_fd()).map_err(|errno| self.failed(errno))?;
+        #[cfg(feature = "full")]
         if has_batches(self.map_type)
             && features.has(Feature::MapBatch)
             && let Some(entries) =
@@ -197,6 +202,7 @@ impl LoadedMap {
 }
 
 /// `None` where this kernel has no batches for maps of this type: those of per-CPU arrays came with 5.13.
+#[cfg(feature = "full")]
 fn by_batches(elements: &Elements<'_>, reading: Reading) -> Result<Option<Entries>, Errno> {
     let mut entries = Entries::of(elements);
     let (key_len, value_len) = (elements.key_len(), elements.value_len());
@@ -246,7 +252,8 @@ fn by_keys(
     reading: Reading,
 ) -> Result<Entries, Errno> {
     let mut entries = Entries::of(elements);
-    let mut seen = BTreeSet::new();
+    // The same kind of map as others have use for: one code for all.
+    let mut seen: BTreeMap<Vec<u8>, Option<Vec<u8>>> = BTreeMap::new();
     let mut next = vec![0; elements.key_len()];
     let mut value = vec![0; elements.value_len()];
     let mut key: Option<Vec<u8>> = None;
@@ -256,7 +263,7 @@ fn by_keys(
             entries.whole = true;
             break;
         }
-        if seen.insert(next.clone()) && reading == Reading::Keep {
+        if seen.insert(next.clone(), None).is_none() && reading == Reading::Keep {
             // It may be gone already.
             if elements.lookup(&next, &mut value)? {
                 entries.push(&next, &value)?;
@@ -265,7 +272,7 @@ fn by_keys(
         key = Some(next.clone());
     }
     if reading == Reading::Remove {
-        for key in seen {
+        for key in seen.into_keys() {
             if take(elements, features, &key, &mut value)? {
                 entries.push(&key, &value)?;
             }
@@ -281,11 +288,13 @@ fn take(
     key: &[u8],
     value: &mut [u8],
 ) -> Result<bool, Errno> {
+    #[cfg(feature = "full")]
     if features.has(Feature::MapTake)
         && let Ok(taken) = elements.take(key, value)
     {
         return Ok(taken);
     }
+    let _ = features;
     Ok(elements.lookup(key, value)? && elements.delete(key)?)
 }
 

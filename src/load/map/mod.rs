@@ -3,7 +3,6 @@
 #[cfg(feature = "full")]
 mod choice;
 mod create;
-#[cfg(feature = "full")]
 mod entries;
 #[cfg(feature = "full")]
 mod error;
@@ -22,7 +21,6 @@ mod slots;
 pub(super) use choice::globals;
 #[cfg(feature = "full")]
 pub use choice::{MapChoice, MapSource};
-#[cfg(feature = "full")]
 pub use entries::{Entries, EntriesError, is_per_cpu, is_walkable};
 #[cfg(feature = "full")]
 pub use error::MapError;

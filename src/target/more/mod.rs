@@ -4,24 +4,21 @@
 mod config;
 mod embedded;
 mod hub;
-mod known;
 mod modules;
 mod open;
-mod resolve;
 mod survey;
 mod symbols;
 mod xz;
 
 use super::kernel::{Extent, TypeSource};
 use super::source::{Source, Strings};
-use super::{TargetError, Wanted, WindowedBtf};
+use super::{TargetError, Wanted, WindowedBtf, known};
 use crate::btf::Btf;
 use crate::sys::file;
 
 pub use config::Config;
 pub(super) use modules::add as with_modules;
 pub use open::open_btf;
-pub use resolve::{KALLSYMS, Place, Resolved, is_kernel};
 pub use survey::{Found, Survey};
 pub use symbols::{Address, Symbols};
 

@@ -1,6 +1,5 @@
 //! Values of every kind, from bytes to text and back.
 
-#[cfg(feature = "full")]
 mod meant;
 mod words;
 
