@@ -1,4 +1,4 @@
-//! The events of a tool's object: the struct `event` of its BTF, from each of its rings.
+//! The events of an object: a struct of its BTF, from each of its perf rings.
 
 use btfly::btf::{Kind, TypeId};
 use btfly::object::Object;
@@ -9,24 +9,25 @@ use super::{Class, Failure};
 use crate::tools::View;
 
 /// What events are called in the objects of tools.
-const EVENT: &str = "event";
+pub const EVENT: &str = "event";
 
 /// The events of an object; `None` where it has no ring.
 pub struct Events(Option<(KindName, Plan)>);
 
 impl Events {
-    /// Finds their type.
-    pub fn new(object: &Object<'_>) -> Result<Events, Failure> {
+    /// Finds their type, which has this name.
+    pub fn new(object: &Object<'_>, name: &str) -> Result<Events, Failure> {
         let mut rings = object.maps.iter();
         if !rings.any(|map| map.map_type == BPF_MAP_TYPE_PERF_EVENT_ARRAY) {
             return Ok(Events(None));
         }
         let failed = |why: String| Failure::new(Class::BadObject, ["its events: ", &why].concat());
         let btf = object.btf.as_ref();
-        let found = btf.and_then(|btf| Some((btf, btf.find(Kind::Struct, EVENT)?)));
-        let (btf, ty): (_, TypeId) = found.ok_or_else(|| failed("of no known type".into()))?;
+        let found = btf.and_then(|btf| Some((btf, btf.find(Kind::Struct, name)?)));
+        let (btf, ty): (_, TypeId) =
+            found.ok_or_else(|| failed(["there is no struct ", name, " (--event)"].concat()))?;
         let plan = Plan::new(btf, ty).map_err(|error| failed(error.to_string()))?;
-        Ok(Events(Some((KindName::new(EVENT.into()), plan))))
+        Ok(Events(Some((KindName::new(name.into()), plan))))
     }
 }
 

@@ -80,7 +80,6 @@ impl Failure {
     }
 
     /// The same, said of a file.
-    #[cfg(feature = "full")]
     pub fn of_file(mut self, path: &str) -> Failure {
         self.0.what = [path, ": ", &self.0.what].concat();
         self

@@ -46,20 +46,24 @@ pub fn take_puts<'p>(args: &[&'p str]) -> Result<(Vec<&'p str>, Vec<Put<'p>>), F
 }
 
 /// The object in these bytes of a file.
-#[cfg(feature = "full")]
 pub fn parse_object<'a>(path: &str, bytes: &'a [u8]) -> Result<Object<'a>, Failure> {
     Object::parse(bytes).map_err(|error| Failure::from(error).of_file(path))
 }
 
 /// Gives global variables their values, each by one `VAR=VALUE` of `--set`.
-#[cfg(feature = "full")]
-pub fn set_globals(object: &mut Object<'_>, assignments: &[String]) -> Result<(), Failure> {
-    assignments.iter().try_for_each(|assignment| {
-        let (name, value) = assignment.split_once('=').ok_or_else(|| {
-            Failure::usage(format!("--set {assignment}: it is written VAR=VALUE"))
-        })?;
-        set_global(object, "--set ", name, name, value)
-    })
+pub fn set_globals(
+    object: &mut Object<'_>,
+    assignments: &[impl AsRef<str>],
+) -> Result<(), Failure> {
+    assignments
+        .iter()
+        .map(AsRef::as_ref)
+        .try_for_each(|assignment| {
+            let (name, value) = assignment.split_once('=').ok_or_else(|| {
+                Failure::usage(format!("--set {assignment}: it is written VAR=VALUE"))
+            })?;
+            set_global(object, "--set ", name, name, value)
+        })
 }
 
 /// Gives a global variable its value, as `option` and `shown` ask for.

@@ -29,7 +29,6 @@ mod log_file;
 mod losses;
 #[cfg(feature = "full")]
 mod maps;
-#[cfg(feature = "full")]
 mod objects;
 #[cfg(feature = "full")]
 mod once;
@@ -71,7 +70,6 @@ struct Command {
 }
 
 const COMMANDS: &[Command] = &[
-    #[cfg(feature = "full")]
     Command {
         name: "run",
         about: "load any BPF object, attach it, and print its events in named columns",
@@ -131,7 +129,7 @@ const TRACE: Command = Command {
 const UNKNOWN: &str = match cfg!(feature = "full") {
     true => "btfly without arguments lists the commands",
     false => {
-        "btfly without arguments lists the commands; run, load, trace, check, doctor and btf are in \
+        "btfly without arguments lists the commands; load, trace, check, doctor and btf are in \
          the build made with cross/build --full"
     }
 };
@@ -255,10 +253,7 @@ fn early_exit(name: &str, exit: &argh::EarlyExit) -> Result<(), Failure> {
 }
 
 fn help() -> String {
-    let any = match cfg!(feature = "full") {
-        true => ", and any object of yours",
-        false => "",
-    };
+    let any = ", and objects of yours";
     let usage = ".\n\nUsage: btfly TOOL [options]\n       btfly COMMAND [arguments]\n\nTools:\n";
     let runs = "btfly runs eBPF programs on this machine: those built in";
     let mut text = [runs, any, usage].concat();
@@ -280,7 +275,6 @@ fn help() -> String {
         "\nExamples:\n  btfly exec                      watch programs start, until Ctrl-C\n  \
          btfly exec -x --duration 10     failed starts too, for ten seconds\n",
     );
-    #[cfg(feature = "full")]
     text.push_str("  btfly run my.bpf.o              an object of yours\n");
     text.push_str("\nbtfly --version prints the version. Loading needs root.\n");
     text

@@ -14,6 +14,7 @@ pub fn read_object(path: &str) -> Result<Vec<u8>, Failure> {
     })
 }
 
+#[cfg(feature = "full")]
 /// The object that these files are together, and what to call it in messages.
 pub fn read(paths: &[String]) -> Result<(String, Vec<u8>), Failure> {
     match paths {
@@ -24,6 +25,7 @@ pub fn read(paths: &[String]) -> Result<(String, Vec<u8>), Failure> {
     }
 }
 
+#[cfg(feature = "full")]
 fn joined(paths: &[String]) -> Result<(String, Vec<u8>), Failure> {
     let files = paths.iter().map(|path| read_object(path));
     let files = files.collect::<Result<Vec<_>, _>>()?;
