@@ -12,9 +12,12 @@ use rustix::io::Errno;
 use thiserror::Error;
 
 /// What is counted, under the names that perf(1) gives it; where there are two, the usual one first.
+static CLOCK: [Counter; 1] = [("cpu-clock", "", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK)];
+
+/// The same of a full build.
+#[cfg(feature = "full")]
 #[rustfmt::skip]
-static COUNTERS: &[(&str, &str, u32, u64)] = &[
-    ("cpu-clock", "", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK),
+static MORE: &[Counter] = &[
     ("task-clock", "", PERF_TYPE_SOFTWARE, 1),
     ("page-faults", "faults", PERF_TYPE_SOFTWARE, 2),
     ("context-switches", "cs", PERF_TYPE_SOFTWARE, 3),
@@ -84,6 +87,17 @@ impl SampleError {
     }
 }
 
+/// Both names, the type of event, and its number.
+type Counter = (&'static str, &'static str, u32, u64);
+
+/// All that this build counts.
+fn counters() -> impl Iterator<Item = &'static Counter> {
+    let all = CLOCK.iter();
+    #[cfg(feature = "full")]
+    let all = all.chain(MORE);
+    all
+}
+
 /// When a program of a perf event runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
@@ -108,11 +122,11 @@ impl Sample {
     /// Why it can't be read.
     pub fn parse(text: &str) -> Result<Sample, String> {
         let (name, every) = text.split_once(':').unwrap_or(("cpu-clock", text));
-        let named = |(first, second, ..): &&(&str, &str, u32, u64)| {
+        let named = |(first, second, ..): &&Counter| {
             *first == name || (!second.is_empty() && *second == name)
         };
-        let Some((counter, _, event_type, config)) = COUNTERS.iter().find(named) else {
-            let known: Vec<&str> = COUNTERS.iter().map(|(name, ..)| *name).collect();
+        let Some((counter, _, event_type, config)) = counters().find(named) else {
+            let known: Vec<&str> = counters().map(|(name, ..)| *name).collect();
             return Err(format!(
                 "there is no counter '{name}'; those known are {}",
                 known.join(", ")
@@ -200,7 +214,7 @@ impl Attacher<'_> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "full"))]
 mod tests {
     use super::*;
 

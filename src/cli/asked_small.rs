@@ -8,7 +8,8 @@ use super::attach_options::{self, AttachOptions};
 use super::events::{EVENT, Events};
 use super::output_options::{self, OutputOptions};
 use super::show::{self, ShowOptions, Shows};
-use super::{Class, Common, Failure, common as every, loading, objects, output, session, taking};
+use super::{Class, Common, Failure, common as every, loading, no_more, objects};
+use super::{output, session, taking};
 
 const HELP: &str = "\
 Usage: btfly run OBJECT [--event TYPE] [--set VAR=VALUE...] [options]
@@ -82,7 +83,7 @@ pub struct Asked<'p> {
 
 impl<'p> Asked<'p> {
     /// Reads the words behind `command`.
-    pub fn take(_command: &str, args: &[&'p str]) -> Result<Option<Asked<'p>>, Failure> {
+    pub fn take(command: &str, args: &[&'p str]) -> Result<Option<Asked<'p>>, Failure> {
         let (args, hooks) = AttachOptions::take(args)?;
         let (args, output) = OutputOptions::take(&args, &[])?;
         let (args, shows) = ShowOptions::take(&args)?;
@@ -92,7 +93,7 @@ impl<'p> Asked<'p> {
             match arg {
                 "--" if !all => all = true,
                 _ if arg.starts_with('-') && !all => {
-                    return Err(Failure::usage(["no such option: ", arg].concat()));
+                    return Err(no_more(command, arg));
                 }
                 _ => words.push(arg.to_owned()),
             }

@@ -14,7 +14,7 @@ pub use board::Board;
 
 use super::output_options::OutputOptions;
 use super::session::{self, Plan};
-use super::{Common, Failure, output};
+use super::{Common, Failure, no_more, output};
 use crate::tools::{Optional, Own, Prepared, Stop, Tool, Types, Work};
 
 pub fn run(tool: &'static Tool, args: &[&str], common: &Common) -> Result<(), Failure> {
@@ -36,7 +36,7 @@ fn run_own(tool: &'static Tool, own: &Own, args: &[&str], common: &Common) -> Re
     let rest = rest.map_err(|failure| of_tool(tool, failure))?;
     let (rest, output) = &OutputOptions::take(&rest, &[])?;
     if let Some(arg) = rest.first() {
-        return Err(wrong(["no such option: ", arg].concat()));
+        return Err(no_more(tool.name, arg));
     }
     let types = match common.kernel()?.has_types() {
         true => Types::Known,
