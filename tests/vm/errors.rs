@@ -8,7 +8,7 @@ use crate::board::{object, on_board};
 use crate::left::Snapshot;
 use crate::program;
 use crate::sandbox;
-use crate::watch::{Done, Watch, btfly, run};
+use crate::watch::{Done, Watch, full, run};
 
 const USAGE: i32 = 1;
 const BAD_OBJECT: i32 = 2;
@@ -217,7 +217,7 @@ fn without_btf_the_missing_types_are_named() {
     on_board!(board);
     match board.has_btf() {
         true => types_are_named(sandbox::without_btf),
-        false => types_are_named(btfly),
+        false => types_are_named(full),
     }
 }
 
