@@ -14,8 +14,8 @@ pub fn read_object(path: &str) -> Result<Vec<u8>, Failure> {
     })
 }
 
-#[cfg(feature = "full")]
 /// The object that these files are together, and what to call it in messages.
+#[cfg(feature = "full")]
 pub fn read(paths: &[String]) -> Result<(String, Vec<u8>), Failure> {
     match paths {
         [] => Err(Failure::usage("the object is missing")
