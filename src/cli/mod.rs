@@ -194,10 +194,16 @@ fn dispatch(args: Vec<String>) -> Result<(), Failure> {
     }
 }
 
+/// What is said of options that this build may lack.
+const MORE: &str = match cfg!(feature = "full") {
+    true => "",
+    false => "; a build made with cross/build --full takes more",
+};
+
 /// An argument that a command does not take.
 fn no_more(name: &str, arg: &str) -> Failure {
     Failure::usage(["no such argument: ", arg].concat())
-        .with_hint(["btfly ", name, " --help says what it takes"].concat())
+        .with_hint(["btfly ", name, " --help says what it takes", MORE].concat())
 }
 
 /// Parses the arguments of command `name` by argh. Its help goes to stdout, with the options that

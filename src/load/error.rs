@@ -383,7 +383,7 @@ fn no_btf_hint() -> String {
     let unpacked = if cfg!(feature = "full") {
         ""
     } else {
-        ", unpacked"
+        ", unpacked; the build made with cross/build --full takes it as it is"
     };
     format!(
         "give --btf FILE made for kernel {release}: from BTFHub ({release}.btf.tar.xz{unpacked}), \

@@ -83,7 +83,7 @@ impl Exec {
             let Some(text) = value(name) else {
                 return Ok(None);
             };
-            let bad = || Stop::Options(["--", name, " ", text, ": it is a number"].concat());
+            let bad = || Stop::Options(["--", name, " ", text, ": it takes a number"].concat());
             text.parse().map(Some).map_err(|_| bad())
         };
         Ok(Exec {
