@@ -6,6 +6,12 @@
 //! `--end` it lets the command end by itself, and that is what it measures. It
 //! prints one line of `name=value`: microseconds from just before the start to the first line read, and kB
 //! of memory, the largest of all runs.
+//!
+//! With `--while SCRIPT` it asks the kernel when the command is attached, whatever that prints, and runs the script
+//! then: see `ready/attached.rs`. The quickest of the runs counts.
+
+#[path = "ready/attached.rs"]
+mod attached;
 
 use std::fs::File;
 use std::io::{Error, ErrorKind, Read, Result};
@@ -23,6 +29,7 @@ struct Options {
     events: usize,
     channel: Channel,
     until: Until,
+    workload: Option<String>,
     command: Vec<String>,
 }
 
@@ -57,15 +64,20 @@ struct Run {
 
 fn main() -> ExitCode {
     let Some(options) = parse(std::env::args().skip(1)) else {
-        eprintln!("usage: ready [--runs N] [--events N] [--pty] [--end] -- COMMAND...");
+        eprintln!(
+            "usage: ready [--runs N] [--events N] [--pty] [--end] [--while SCRIPT] -- COMMAND..."
+        );
         return ExitCode::from(1);
     };
-    let runs: Result<Vec<Run>> = (0..options.runs).map(|_| measure(&options)).collect();
-    match runs {
-        Ok(runs) => {
-            report(&runs);
-            ExitCode::SUCCESS
-        }
+    let done = match &options.workload {
+        Some(workload) => measure_while(&options, workload),
+        None => (0..options.runs)
+            .map(|_| measure(&options))
+            .collect::<Result<Vec<Run>>>()
+            .map(|runs| report(&runs)),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("ready: {}: {error}", options.command[0]);
             ExitCode::from(6)
@@ -79,6 +91,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Option<Options> {
         events: 0,
         channel: Channel::Pipe,
         until: Until::FirstLine,
+        workload: None,
         command: Vec::new(),
     };
     while let Some(arg) = args.next() {
@@ -86,6 +99,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Option<Options> {
             "--runs" => options.runs = args.next()?.parse().ok().filter(|&n| n > 0)?,
             "--events" => options.events = args.next()?.parse().ok()?,
             "--end" => options.until = Until::End,
+            "--while" => options.workload = Some(args.next()?),
             "--pty" => options.channel = Channel::Terminal,
             "--" => {
                 options.command = args.collect();
@@ -97,19 +111,30 @@ fn parse(mut args: impl Iterator<Item = String>) -> Option<Options> {
     (!options.command.is_empty()).then_some(options)
 }
 
+impl Options {
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.command[0]);
+        command.args(&self.command[1..]);
+        command
+    }
+
+    /// What the command writes to, and where that is read.
+    fn output(&self) -> Result<(File, OwnedFd)> {
+        match self.channel {
+            Channel::Pipe => {
+                let (reader, writer) = std::io::pipe()?;
+                Ok((File::from(OwnedFd::from(reader)), OwnedFd::from(writer)))
+            }
+            Channel::Terminal => terminal(),
+        }
+    }
+}
+
 /// One start of the command, to its end.
 fn measure(options: &Options) -> Result<Run> {
-    let (mut output, input) = match options.channel {
-        Channel::Pipe => {
-            let (reader, writer) = std::io::pipe()?;
-            (File::from(OwnedFd::from(reader)), OwnedFd::from(writer))
-        }
-        Channel::Terminal => terminal()?,
-    };
-    let mut command = Command::new(&options.command[0]);
-    command
-        .args(&options.command[1..])
-        .stdout(Stdio::from(input));
+    let (mut output, input) = options.output()?;
+    let mut command = options.command();
+    command.stdout(Stdio::from(input));
     let started = monotonic_us();
     let mut child = command.spawn()?;
     drop(command); // and with it our copy of the writing end
@@ -125,6 +150,36 @@ fn measure(options: &Options) -> Result<Run> {
     let mut run = run?;
     run.max_rss = stop(child, output)?;
     Ok(run)
+}
+
+/// The command over a workload, as often as asked for: one line about all.
+fn measure_while(options: &Options, workload: &str) -> Result<()> {
+    // How soon it is attached, all runs tell; the rest, the last one.
+    let runs: Result<Vec<_>> = (1..=options.runs)
+        .map(|run| {
+            let workload = if run == options.runs { workload } else { "" };
+            attached::measure(options.command(), options.output()?, workload)
+        })
+        .collect();
+    let runs = runs?;
+    let largest = |value: fn(&attached::Attached) -> u64| runs.iter().map(value).max().unwrap_or(0);
+    let last = runs.last().ok_or(ErrorKind::NotFound)?;
+    println!(
+        "first_us={} min_us={} hwm_rest={} hwm_end={} own_rest={} own_end={} maxrss={} work_us={} cpu_us={} cpu_all_us={} lines={} said={}",
+        runs[0].ready_us,
+        runs.iter().map(|run| run.ready_us).min().unwrap_or(0),
+        largest(|run| run.rest.high_water),
+        largest(|run| run.end.high_water),
+        largest(|run| run.rest.own),
+        largest(|run| run.end.own),
+        largest(|run| run.max_rss),
+        last.work_us,
+        last.cpu_us,
+        last.cpu_all_us,
+        last.lines,
+        last.said.join(" / "),
+    );
+    Ok(())
 }
 
 /// What is known of a command that ended by itself: an error if it failed.
