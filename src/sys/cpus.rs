@@ -3,7 +3,9 @@
 //! Source: the kernel's `Documentation/admin-guide/cputopology.rst` and `lib/bitmap-str.c`.
 
 use super::file;
+use rustix::fd::OwnedFd;
 use rustix::io::{self, Errno};
+use std::sync::OnceLock;
 
 /// CPU numbers beyond this are refused: no kernel is built for more.
 pub const MAX_CPUS: u32 = 8192;
@@ -86,12 +88,24 @@ fn read(path: &str) -> io::Result<CpuList> {
     CpuList::parse(text).ok_or(Errno::INVAL)
 }
 
-/// The CPUs that run now.
+/// The CPUs that run now. The file stays open: it is read several times a second, and who watches what is opened
+/// would see nothing else.
 ///
 /// # Errors
 /// The kernel's where sysfs is not there; `EINVAL` where the list can't be read.
 pub fn online() -> io::Result<CpuList> {
-    read("/sys/devices/system/cpu/online")
+    static FILE: OnceLock<OwnedFd> = OnceLock::new();
+    let file = match FILE.get() {
+        Some(file) => file,
+        None => {
+            let opened = file::open("/sys/devices/system/cpu/online")?;
+            FILE.get_or_init(|| opened)
+        }
+    };
+    let mut buffer = [0; 1024];
+    let len = file::read_at(file, 0, &mut buffer)?;
+    let text = buffer.get(..len).ok_or(Errno::OVERFLOW)?;
+    CpuList::parse(text).ok_or(Errno::INVAL)
 }
 
 /// The CPUs that this kernel could ever run: per-CPU maps have a value for each.

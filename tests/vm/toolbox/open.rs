@@ -1,6 +1,8 @@
 //! `btfly open`.
 
 use std::fs::{self, File, OpenOptions};
+use std::thread;
+use std::time::Duration;
 
 use super::{event_with, json, own_pid, tool};
 use crate::board::on_board;
@@ -29,7 +31,14 @@ fn a_file_that_is_opened_is_told_with_its_flags_and_what_came_of_it() {
         event["path"] == *path && event["ret"] == "ENOENT"
     });
     assert_eq!(json(&failed)["pid"], std::process::id());
-    watch.stop();
+    // What it looks at again and again, it does not open each time.
+    thread::sleep(Duration::from_secs(1));
+    let done = watch.stop();
+    let looked = done
+        .stdout
+        .iter()
+        .filter(|line| line.contains("/cpu/online"));
+    assert_eq!(looked.count(), 0, "{done:#?}");
     before.is_restored();
 }
 
