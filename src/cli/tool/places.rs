@@ -3,9 +3,11 @@
 
 use std::cell::OnceCell;
 
+use btfly::btf::Kind;
 use btfly::object::{Hook, Object};
 use btfly::sys::kallsyms;
 use btfly::sys::tracefs::{Space, Tracefs};
+use btfly::target::{Kernel, TypeSource, Wanted};
 
 /// The places of this kernel, looked for when they are asked for.
 #[derive(Default)]
@@ -13,6 +15,7 @@ pub struct Places {
     tracefs: OnceCell<Option<Tracefs>>,
     /// The functions that are going to be asked for, sorted, and how many of each there are.
     functions: Vec<String>,
+    types: OnceCell<Option<TypeSource>>,
     counts: OnceCell<Vec<u8>>,
 }
 
@@ -54,11 +57,30 @@ impl Places {
         let probes = self
             .tracefs()
             .is_some_and(|tracefs| tracefs.has_events(Space::Kernel));
-        // One pass over all symbols for all functions.
+        probes && (self.is_typed(name) || self.is_listed(name))
+    }
+
+    /// Whether the kernel's types have it, once. They have most, and are read in a small part of the time that
+    /// symbols take.
+    fn is_typed(&self, name: &str) -> bool {
+        let types = self.types.get_or_init(|| {
+            let mut wanted = Wanted::default();
+            for function in &self.functions {
+                wanted.root(function, Kind::Func);
+            }
+            Kernel::running().types(&wanted).ok()
+        });
+        let types = types.as_ref().map(|source| &source.types);
+        types.is_some_and(|types| types.candidates(name).len() == 1)
+    }
+
+    /// Whether it is among the kernel's symbols, once.
+    fn is_listed(&self, name: &str) -> bool {
+        // One pass over all of them for all functions.
         let counts = || kallsyms::count(&self.functions).unwrap_or_default();
         let counts = self.counts.get_or_init(counts);
         let index = self.functions.binary_search_by(|other| (**other).cmp(name));
-        probes && index.is_ok_and(|index| counts.get(index) == Some(&1))
+        index.is_ok_and(|index| counts.get(index) == Some(&1))
     }
 
     fn tracefs(&self) -> Option<&Tracefs> {
