@@ -28,17 +28,24 @@ static __always_inline __u32 current_tid(void)
 	return bpf_get_current_pid_tgid();
 }
 
-/* The power of two that a number begins with. Unrolled: kernels before 5.3 take no loops. */
+/*
+ * The power of two that a number begins with. Unrolled: kernels before 5.3 take no loops. Without branches: the
+ * verifier would walk what follows for each way through all six.
+ */
 static __always_inline __u32 log2_of(__u64 value)
 {
-	__u32 power = 0;
+	__u64 power = 0;
 
 #pragma clang loop unroll(full)
-	for (__u32 half = 32; half; half /= 2)
-		if (value >> half) {
-			value >>= half;
-			power += half;
-		}
+	for (__u32 bit = 6; bit--;) {
+		__u64 high = value >> (1 << bit), step;
+
+		/* What is not 0 has its sign when it is negated. Kept apart, or it is compared after all. */
+		asm volatile("" : "+r"(high));
+		step = -high >> 63 << bit;
+		value >>= step;
+		power += step;
+	}
 	return power;
 }
 
