@@ -24,7 +24,7 @@ struct latency latency;
 struct sum sum;
 
 /* Calls in progress, by thread. */
-LRU_HASH(calls, 4096, __u32, __u64);
+LRU_HASH(calls, 1024, __u32, __u64);
 
 SEC("kprobe/vfs_read")
 int begin(void *ctx)
