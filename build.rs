@@ -26,8 +26,9 @@ const TOOLS: &str = "src/tools";
 const OWN: &str = "exec";
 
 /// The objects that come first. Whatever stands before an object is unpacked before it, which takes some 80
-/// instructions a byte: funclatency is compared with one that needs nothing but the function's name to begin.
-const FIRST: [&str; 2] = ["funclatency", OWN];
+/// instructions a byte: funclatency is compared with one that needs nothing but the function's name to begin, and
+/// oomkill looks through the kernel's types twice.
+const FIRST: [&str; 3] = ["funclatency", "oomkill", OWN];
 
 /// Folders in folders, at most: BTFHub's have three.
 const MAX_DEPTH: u32 = 8;
