@@ -3,17 +3,15 @@
 use std::thread;
 use std::time::Duration;
 
-use super::{counted, objects, own_pid, tool};
+use super::{build, counted, objects, own_pid, tool};
 use crate::board::on_board;
 use crate::left::Snapshot;
-use crate::watch::{Done, Watch, full};
+use crate::watch::{Done, Watch};
 
 const MISSING: i32 = 3;
 
 fn run(args: &[&str]) -> Done {
-    let mut command = full();
-    command.arg("funclatency").args(args);
-    Watch::spawn(command).end()
+    Watch::spawn(build(&[&["funclatency"], args].concat())).end()
 }
 
 #[test]

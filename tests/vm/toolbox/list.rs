@@ -2,14 +2,13 @@
 
 use std::fs;
 
+use super::build;
 use crate::board::{object, on_board};
 use crate::left::Snapshot;
-use crate::watch::{Done, Watch, full};
+use crate::watch::{Done, Watch};
 
 fn run(args: &[&str]) -> Done {
-    let mut command = full();
-    command.args(args);
-    Watch::spawn(command).end()
+    Watch::spawn(build(args)).end()
 }
 
 #[test]

@@ -26,16 +26,26 @@ mod tcpconnect;
 mod trace;
 mod without;
 
-use std::process;
+use std::process::{self, Command};
 
 use serde_json::Value;
 
-use crate::watch::{Done, Watch, full};
+use crate::watch::{Done, Watch, btfly, full};
 
-/// A tool of the full build that shows JSON, attached.
+/// The build that people copy to a board for its tools; the full one where it is asked for what only that has.
+pub fn build(args: &[&str]) -> Command {
+    let more = ["trace", "--btf", "--where"];
+    let mut command = match args.iter().any(|arg| more.contains(arg)) {
+        true => full(),
+        false => btfly(),
+    };
+    command.args(args);
+    command
+}
+
+/// A tool that shows JSON, attached.
 pub fn tool(name: &str, options: &[&str]) -> Watch {
-    let mut command = full();
-    command.args([name, "--json"]).args(options);
+    let command = build(&[&[name, "--json"], options].concat());
     let watch = Watch::spawn(command);
     watch.attached();
     watch

@@ -3,10 +3,10 @@
 use std::thread;
 use std::time::Duration;
 
-use super::{objects, own_pid, tool};
+use super::{build, objects, own_pid, tool};
 use crate::board::on_board;
 use crate::left::Snapshot;
-use crate::watch::{Watch, full};
+use crate::watch::Watch;
 
 fn naps() {
     (0..10).for_each(|_| thread::sleep(Duration::from_millis(30)));
@@ -34,9 +34,7 @@ fn time_off_cpu_is_told_with_the_place_in_the_kernel() {
 #[test]
 fn time_off_cpu_is_folded_for_flame_graphs() {
     on_board!();
-    let mut command = full();
-    command.args(["offcpu", "-f", "-p", &own_pid()]);
-    let watch = Watch::spawn(command);
+    let watch = Watch::spawn(build(&["offcpu", "-f", "-p", &own_pid()]));
     watch.attached();
     naps();
     let done = watch.stop();

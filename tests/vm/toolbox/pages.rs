@@ -6,12 +6,12 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{capable, oomkill};
+use super::{build, capable, oomkill};
 use crate::board::{Board, on_board};
 use crate::program::NOBODY;
 use crate::tool_counts::Disk;
 use crate::tools::{connection, run};
-use crate::watch::{Done, Watch, full};
+use crate::watch::{Done, Watch};
 
 /// An example of a tool.
 struct Page {
@@ -278,9 +278,7 @@ impl Page {
         let option = |line: &&String| !line.is_empty();
         let options = help.iter().skip_while(|line| *line != "Options:").skip(1);
         let options: Vec<&str> = options.take_while(option).map(String::as_str).collect();
-        let mut command = full();
-        command.arg(self.tool).args(self.args);
-        let watch = Watch::spawn(command);
+        let watch = Watch::spawn(build(&[&[self.tool], self.args].concat()));
         // What has a header says nothing else.
         let end = Instant::now() + Duration::from_secs(20);
         while watch.so_far().is_empty() && !watch.says("attached") && Instant::now() < end {
@@ -319,9 +317,7 @@ fn peak(pid: u32) -> u64 {
 }
 
 fn told(args: &[&str]) -> Vec<String> {
-    let mut command = full();
-    command.args(args);
-    let Done { code, stdout, .. } = Watch::spawn(command).end();
+    let Done { code, stdout, .. } = Watch::spawn(build(args)).end();
     assert_eq!(code, Some(0), "{args:?}");
     stdout
 }

@@ -3,10 +3,10 @@
 use std::thread;
 use std::time::Duration;
 
-use super::{counted, objects, own_pid, tool};
+use super::{build, counted, objects, own_pid, tool};
 use crate::board::on_board;
 use crate::left::Snapshot;
-use crate::watch::{Watch, full};
+use crate::watch::Watch;
 
 #[test]
 fn threads_that_wake_up_are_counted_each_time() {
@@ -36,9 +36,7 @@ fn runqlat_ends_after_so_many_intervals() {
     let done = watch.end();
     assert_eq!(done.code, Some(0), "{done:#?}");
     assert_eq!(objects(&done).len(), 2, "{done:#?}");
-    let mut command = full();
-    command.args(["runqlat", "--timestamp", "-m", "300ms", "2"]);
-    let done = Watch::spawn(command).end();
+    let done = Watch::spawn(build(&["runqlat", "--timestamp", "-m", "300ms", "2"])).end();
     let begins = |line: &&String| line.starts_with("20") || line.starts_with("1970-");
     assert_eq!(done.stdout.iter().filter(begins).count(), 2, "{done:#?}");
     assert!(

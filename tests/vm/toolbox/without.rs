@@ -1,8 +1,9 @@
 //! What tools say on boards that lack something they need.
 
+use super::build;
 use crate::board::on_board;
 use crate::left::Snapshot;
-use crate::watch::{Watch, full};
+use crate::watch::Watch;
 
 const MISSING: i32 = 3;
 
@@ -22,11 +23,7 @@ fn a_tool_says_what_this_board_lacks_and_leaves_nothing() {
         return;
     }
     let before = Snapshot::take();
-    let end = |tool: &str, args: &[&str]| {
-        let mut command = full();
-        command.arg(tool).args(args);
-        Watch::spawn(command).end()
-    };
+    let end = |tool: &str, args: &[&str]| Watch::spawn(build(&[&[tool], args].concat())).end();
     for tool in STRUCTS {
         end(tool, &[]).failed(MISSING, &["needs the layout of struct", "--btf"]);
     }
