@@ -99,7 +99,7 @@ struct Stream {
     fails: Option<&'static str>,
 }
 
-fn words(line: &[&str], which: &[usize]) -> Vec<String> {
+pub fn words(line: &[&str], which: &[usize]) -> Vec<String> {
     let word = |index: &usize| line.get(*index).copied().unwrap_or_default();
     which.iter().map(|index| word(index).to_owned()).collect()
 }
@@ -356,7 +356,7 @@ impl Stream {
     }
 }
 
-fn sorted(facts: impl Iterator<Item = Vec<String>>) -> Vec<Vec<String>> {
+pub fn sorted(facts: impl Iterator<Item = Vec<String>>) -> Vec<Vec<String>> {
     let mut facts: Vec<_> = facts.collect();
     facts.sort();
     facts

@@ -1,6 +1,8 @@
 //! The tools that are built in, each over a workload of which the outcome is known: what they say as JSON is
 //! just that.
 
+mod beside;
+mod beside_counts;
 mod bio;
 mod biolatency;
 mod boot;
