@@ -27,7 +27,9 @@ pub struct Common {
     pub relocate: Relocate,
     btf: Vec<String>,
     /// For tests: features that are to count as missing.
+    #[cfg(feature = "full")]
     without: Vec<String>,
+    #[cfg(feature = "full")]
     as_kernel: Option<(u32, u32)>,
 }
 
@@ -42,7 +44,9 @@ impl Common {
                 "--duration" => common.duration = Some(duration(value()?)?),
                 "--btf" => common.btf.push(value()?.into()),
                 "--relocate" => common.relocate = relocate(value()?)?,
+                #[cfg(feature = "full")]
                 "--without" => common.without.extend(value()?.split(',').map(Into::into)),
+                #[cfg(feature = "full")]
                 "--as-kernel" => common.as_kernel = Some(version(value()?)?),
                 _ => return Ok(false),
             }
@@ -66,6 +70,7 @@ impl Common {
     /// The kernel as these options want it seen.
     pub fn kernel(&self) -> Result<Kernel, Failure> {
         let mut kernel = Kernel::running();
+        #[cfg(feature = "full")]
         for name in &self.without {
             if !kernel.features.hide(name) {
                 return Err(Failure::usage(format!(
@@ -73,6 +78,7 @@ impl Common {
                 )));
             }
         }
+        #[cfg(feature = "full")]
         if let Some((major, minor)) = self.as_kernel {
             kernel.features.as_kernel(major, minor);
         }
@@ -112,6 +118,7 @@ pub fn time(text: &str) -> Option<Duration> {
     }
 }
 
+#[cfg(feature = "full")]
 fn version(text: &str) -> Result<(u32, u32), Failure> {
     let parts = text.split_once('.');
     let parts = parts.and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));

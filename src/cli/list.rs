@@ -1,6 +1,5 @@
 //! `btfly list`: the tools that are built in, and whether this board has what each needs.
 
-#[cfg(feature = "full")]
 use super::tool::Board;
 use super::{Common, Failure, line_of, no_more, output};
 #[cfg(feature = "full")]
@@ -10,11 +9,10 @@ use crate::tools;
 const HELP: &str = "\
 Usage: btfly list
 
-List the tools that are built in. In a full build it is said for each what it needs of the kernel,
-and whether that is here.
+List the tools that are built in: what each shows, what it needs of the kernel, and whether that is
+here.
 ";
 
-#[cfg_attr(not(feature = "full"), allow(unused_variables))]
 pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
     match args {
         [] => {}
@@ -22,7 +20,6 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
         [arg, ..] => return Err(no_more("list", arg)),
     }
     let mut text = String::new();
-    #[cfg(feature = "full")]
     for (tool, needs, here) in Board::new(common.kernel()?, tools::all())?.tools() {
         line_of(&mut text, "", tool.name, tool.about);
         line_of(&mut text, "", "", &needs);
@@ -33,10 +30,6 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
         line_of(&mut text, "", TRACE.name, TRACE.about);
         line_of(&mut text, "", "", "needs: a tracepoint, or kprobes");
         line_of(&mut text, "", "", trace::here());
-    }
-    #[cfg(not(feature = "full"))]
-    for tool in tools::all() {
-        line_of(&mut text, "", tool.name, tool.about);
     }
     output::print(&text)
 }

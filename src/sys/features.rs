@@ -83,8 +83,11 @@ pub enum Feature {
 }
 
 struct Row {
+    #[cfg(feature = "full")]
     feature: Feature,
+    #[cfg(feature = "full")]
     name: &'static str,
+    #[cfg(feature = "full")]
     since: (u32, u32),
     /// A feature without which this one can't be.
     needs: Option<Feature>,
@@ -92,6 +95,7 @@ struct Row {
     probe: fn() -> io::Result<()>,
 }
 
+#[cfg_attr(not(feature = "full"), allow(unused_variables))]
 const fn row(
     feature: Feature,
     name: &'static str,
@@ -100,8 +104,11 @@ const fn row(
     probe: fn() -> io::Result<()>,
 ) -> Row {
     Row {
+        #[cfg(feature = "full")]
         feature,
+        #[cfg(feature = "full")]
         name,
+        #[cfg(feature = "full")]
         since,
         needs,
         probe,
@@ -154,18 +161,21 @@ static TABLE: [Row; COUNT] = [
 
 impl Feature {
     /// The name by which a user knows it (`--without NAME`).
+    #[cfg(feature = "full")]
     #[must_use]
     pub fn name(self) -> &'static str {
         self.row().name
     }
 
     /// The kernel version that brought it.
+    #[cfg(feature = "full")]
     #[must_use]
     pub fn since(self) -> (u32, u32) {
         self.row().since
     }
 
     /// The feature of this name.
+    #[cfg(feature = "full")]
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
         TABLE
@@ -175,6 +185,7 @@ impl Feature {
     }
 
     /// All features, oldest first.
+    #[cfg(feature = "full")]
     pub fn all() -> impl Iterator<Item = Feature> {
         TABLE.iter().map(|row| row.feature)
     }
@@ -256,6 +267,7 @@ impl Features {
     }
 
     /// Hides a feature by its name, as if this kernel had none; `false` where there is no such name.
+    #[cfg(feature = "full")]
     #[must_use]
     pub fn hide(&self, name: &str) -> bool {
         match Feature::by_name(name) {
@@ -268,6 +280,7 @@ impl Features {
     }
 
     /// Hides every feature that came after kernel `major.minor`.
+    #[cfg(feature = "full")]
     pub fn as_kernel(&self, major: u32, minor: u32) {
         for row in TABLE.iter().filter(|row| row.since > (major, minor)) {
             self.state(row.feature).store(HIDDEN, Ordering::Relaxed);
@@ -287,7 +300,7 @@ impl Features {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "full"))]
 mod tests {
     use super::*;
 

@@ -244,7 +244,7 @@ fn a_stderr_that_takes_nothing_changes_nothing() {
         (&["run", "/no/such/object"][..], 2),
         (&["nonsense"][..], 1),
     ] {
-        let status = watch::build_for(args.first().copied())
+        let status = watch::build_for(args)
             .args(args)
             .stdout(Stdio::null())
             .stderr(full())

@@ -88,11 +88,20 @@ pub fn btfly() -> Command {
     command
 }
 
-/// The build for a command line, without arguments: the full one for objects that are no tool's.
-pub fn build_for(first: Option<&str>) -> Command {
-    match first {
-        Some("exec" | "list" | "extract" | "-h" | "-V" | "--help" | "--version") | None => btfly(),
-        Some(_) => full(),
+/// The build for a command line, without arguments: the full one for objects that are no tool's, and for what is
+/// left away of a kernel.
+pub fn build_for<S: AsRef<str>>(args: &[S]) -> Command {
+    let mut all = args.iter().map(AsRef::as_ref);
+    let less = all
+        .clone()
+        .any(|arg| arg == "--without" || arg == "--as-kernel");
+    match all.next() {
+        Some("exec" | "list" | "extract" | "-h" | "-V" | "--help" | "--version") | None
+            if !less =>
+        {
+            btfly()
+        }
+        _ => full(),
     }
 }
 
@@ -142,7 +151,7 @@ pub fn waiting(pipe: &impl AsRawFd) -> usize {
 
 impl Watch {
     pub fn start<S: AsRef<str>>(args: &[S]) -> Watch {
-        let mut command = build_for(args.first().map(AsRef::as_ref));
+        let mut command = build_for(args);
         command.args(args.iter().map(AsRef::as_ref));
         Watch::spawn(command)
     }

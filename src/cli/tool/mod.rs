@@ -1,6 +1,5 @@
 //! A tool that is built in: prepared by its own file, or put into the words of `run`; then run like any object.
 
-#[cfg(feature = "full")]
 mod board;
 mod described;
 mod help;
@@ -9,7 +8,6 @@ mod places;
 
 use btfly::object::{Object, Program};
 
-#[cfg(feature = "full")]
 pub use board::Board;
 
 use super::output_options::OutputOptions;

@@ -34,7 +34,6 @@ impl Places {
     }
 
     /// Whether it can be told at all which tracepoints there are.
-    #[cfg(feature = "full")]
     pub fn are_known(&self) -> bool {
         self.tracefs().is_some()
     }
