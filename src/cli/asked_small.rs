@@ -2,7 +2,7 @@
 //! is asked of a tool in the words of `run`, those that tools stand for, and those about what they show.
 
 use btfly::object::{Object, Program};
-use btfly::sys::abi::BPF_MAP_TYPE_RINGBUF;
+use btfly::sys::abi::{BPF_MAP_TYPE_PERF_EVENT_ARRAY, BPF_MAP_TYPE_RINGBUF};
 
 use super::attach_options::{self, AttachOptions};
 use super::events::{EVENT, Events};
@@ -12,7 +12,7 @@ use super::{Class, Common, Failure, common as every, loading, no_more, objects};
 use super::{output, session, taking};
 
 const HELP: &str = "\
-Usage: btfly run OBJECT [--event TYPE] [--set VAR=VALUE...] [options]
+Usage: btfly run OBJECT [--event [MAP=]TYPE] [--set VAR=VALUE...] [options]
 
 Load a BPF object, attach its kprobes, system calls, tracepoints and perf_event programs, and print what
 comes through perf rings in named columns.
@@ -38,7 +38,7 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
     let args = taking::take(args, &mut |given, rest| {
         match given.name {
             "--set" => sets.push(given.value(rest)?),
-            "--event" => event = given.value(rest)?,
+            "--event" if event == EVENT => event = given.value(rest)?,
             _ => return Ok(false),
         }
         Ok(true)
@@ -70,6 +70,19 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
         .concat();
         return Err(hint(Failure::new(Class::Missing, why)));
     }
+    let rings = object
+        .maps
+        .iter()
+        .filter(|map| map.map_type == BPF_MAP_TYPE_PERF_EVENT_ARRAY);
+    let event = match event.split_once('=') {
+        Some((ring, event)) if rings.map(|map| map.name).eq([ring]) => event,
+        Some(_) => {
+            return Err(hint(Failure::usage(
+                "--event: it is not the only perf ring",
+            )));
+        }
+        None => event,
+    };
     asked.work_with(object, event, &common, &|_| false)
 }
 
