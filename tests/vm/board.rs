@@ -16,6 +16,11 @@ impl Board {
         Some(Board { name })
     }
 
+    /// Its name in the matrix.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// A module of this kernel, one of Debian's.
     pub fn module(&self, module: &str) -> PathBuf {
         Path::new("/modules").join([&self.name, ".", module, ".ko"].concat())
