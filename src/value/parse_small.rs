@@ -14,7 +14,7 @@ impl Plan {
     /// | type | words |
     /// |---|---|
     /// | integer | `42`, `-1`, `0x2a` |
-    /// | char array | all the words as they are |
+    /// | char array | all the words as they are, without quotes around them |
     /// | `__be32` address | `192.168.1.1`, a number |
     /// | `u64 …_ns` | `1.5ms`, `2s`, a number |
     /// | `dev_t` | `8:1`, a number |
@@ -27,13 +27,17 @@ impl Plan {
             Shape::Scalar(scalar) => number(scalar, words, self.root.size * 8)?
                 .to_le_bytes()
                 .to_vec(),
-            Shape::Text if words.len() <= size => words.as_bytes().to_vec(),
             Shape::Text => {
-                return Err(ValueError::TooLong {
-                    path: PATH.into(),
-                    found: words.len(),
-                    room: size,
-                });
+                let quoted = words.strip_prefix('"').and_then(|w| w.strip_suffix('"'));
+                let text = quoted.unwrap_or(words);
+                if text.len() > size {
+                    return Err(ValueError::TooLong {
+                        path: PATH.into(),
+                        found: text.len(),
+                        room: size,
+                    });
+                }
+                text.into()
             }
             _ => return Err(expected("nothing", words)),
         };
@@ -113,6 +117,12 @@ mod tests {
                 "target_comm",
                 "ls",
                 b"ls\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+            ),
+            (
+                signal,
+                "target_comm",
+                "\"a b\"",
+                b"a b\0\0\0\0\0\0\0\0\0\0\0\0\0",
             ),
             (offcpu, "min_ns", "2us", &[0xd0, 7, 0, 0, 0, 0, 0, 0]),
             (biolatency, "target_disk", "8:1", &[1, 8, 0, 0]),
