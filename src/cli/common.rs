@@ -13,8 +13,7 @@ Options of every tool and of run:
   --duration TIME   stop after so many seconds (or with a unit: 500ms, 10s, 5m)
   --btf PATH        take the kernel's types from this file of raw BTF; a full build also takes
                     a vmlinux, a .btf.tar.xz, or a folder laid out like BTFHub
-  --relocate WHO    own: btfly relocates; kernel: the kernel does (5.17 and later); auto: the
-                    quicker one (default). The report of -v is the same
+  --relocate WHO    own: btfly relocates; kernel: the kernel does (5.17 and later); auto
   -v, --verbose     print each relocation, and the verifier's log where it refuses
 ";
 

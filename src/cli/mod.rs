@@ -278,8 +278,7 @@ fn help() -> String {
         "this text; `btfly help exec` that of a tool",
     );
     text.push_str(
-        "\nExamples:\n  btfly exec                      watch programs start, until Ctrl-C\n  \
-         btfly exec -x --duration 10     failed starts too, for ten seconds\n",
+        "\nExamples:\n  btfly exec                      watch programs start, until Ctrl-C\n",
     );
     text.push_str("  btfly run my.bpf.o              an object of yours\n");
     text.push_str("\nbtfly --version prints the version. Loading needs root.\n");

@@ -47,7 +47,9 @@ impl Board {
             }
             let there = |program: &&Program<'_>| !self.places.has(&program.hook);
             let missing = needs.filter(|program| place(program).is_some());
-            let missing: Vec<&str> = missing.filter(there).filter_map(place).collect();
+            let mut missing: Vec<&str> = missing.filter(there).filter_map(place).collect();
+            // A function is probed where it begins and where it ends.
+            missing.dedup();
             let here = match missing.is_empty() {
                 true => self.fits(tool, object),
                 // Whoever may not look sees nothing.
