@@ -229,26 +229,6 @@ const PAGES: &[Page] = &[
         shows: "short-lived",
     },
     Page {
-        tool: "fsslower",
-        args: &["-m", "0"],
-        work: || {
-            let _ = fs::create_dir("/tmp/disk");
-            run(&["mke2fs", "/dev/loop0"]);
-            run(&["mount", "-t", "ext4", "/dev/loop0", "/tmp/disk"]);
-            let args = [
-                "if=/bin/busybox",
-                "of=/tmp/disk/copy",
-                "bs=64k",
-                "count=4",
-                "conv=fsync",
-            ];
-            run(&[&["dd"][..], &args].concat());
-            run(&["umount", "/tmp/disk"]);
-            let _ = fs::remove_dir("/tmp/disk");
-        },
-        shows: "copy",
-    },
-    Page {
         tool: "funclatency",
         args: &["vfs_read", "-u"],
         work: files,
