@@ -65,7 +65,7 @@ fn time_off_the_cpu_is_counted_each_time() {
     const NAPS: u64 = 20;
     let before = Snapshot::take();
     let watch = tool("cpudist", &["-O", "-p", &own_pid(), "-m"]);
-    (0..NAPS).for_each(|_| thread::sleep(Duration::from_millis(32)));
+    (0..NAPS).for_each(|_| thread::sleep(Duration::from_millis(40)));
     let all = objects(&watch.stop());
     assert_eq!(all.len(), 1, "{all:#?}");
     assert_eq!(

@@ -8,8 +8,9 @@ use crate::board::on_board;
 use crate::left::Snapshot;
 use crate::watch::Watch;
 
+/// Off the CPU they are a little shorter than asked for.
 fn naps() {
-    (0..10).for_each(|_| thread::sleep(Duration::from_millis(30)));
+    (0..10).for_each(|_| thread::sleep(Duration::from_millis(32)));
 }
 
 #[test]
