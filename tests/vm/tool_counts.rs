@@ -25,7 +25,7 @@ struct Counting {
 }
 
 /// How many it has to count.
-enum Counts {
+pub enum Counts {
     /// Nothing else on the board adds to it.
     Exactly(u64),
     /// So many by the work, and more by all else, of which the one that runs longer sees more.

@@ -12,7 +12,7 @@ use crate::left::Snapshot;
 use crate::program::tag;
 use crate::run::prctl;
 use crate::show::drawn;
-use crate::tool_counts::Disk;
+use crate::tool_counts::{Counts, Disk};
 use crate::tools::{connection, debian, has_failed};
 use crate::watch::{Done, Watch};
 
@@ -26,14 +26,6 @@ struct Pair {
     counts: Counts,
     /// What Debian's tool says on kernels where it does not run.
     fails: Option<&'static str>,
-}
-
-/// How many there are to count.
-enum Counts {
-    /// Only the work has them.
-    Exactly(u64),
-    /// So many by the work, and more by all else, of which the one that runs longer sees more.
-    AtLeast(u64),
 }
 
 const TIMES: u64 = 100;
