@@ -10,6 +10,8 @@ mod blob;
 mod contexts;
 #[cfg(feature = "full")]
 mod declare;
+#[cfg(feature = "full")]
+pub mod dump;
 mod encode;
 mod error;
 mod ext;

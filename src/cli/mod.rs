@@ -90,7 +90,7 @@ const COMMANDS: &[Command] = &[
     #[cfg(feature = "full")]
     Command {
         name: "btf",
-        about: "btf min: pick out of a kernel's BTF what some objects need",
+        about: "print types of a kernel, or pick out of its BTF what some objects need",
         run: btf::run,
     },
     #[cfg(feature = "full")]

@@ -8,6 +8,7 @@ mod modules;
 mod open;
 mod survey;
 mod symbols;
+mod whole;
 mod xz;
 
 use super::kernel::{Extent, TypeSource};
@@ -21,6 +22,7 @@ pub(super) use modules::add as with_modules;
 pub use open::open_btf;
 pub use survey::{Found, Survey};
 pub use symbols::{Address, Symbols};
+pub use whole::WholeBtf;
 
 /// Opens the BTF that a user named, by a file or by a folder of files: where it lies, its length in
 /// bytes, and the path of the file.

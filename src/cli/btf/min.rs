@@ -6,8 +6,8 @@ use btfly::relocate::{Answer, Minimal, RelocateError, Resolver, wanted};
 use btfly::sys::file;
 use btfly::target::{Source, Wanted, WindowedBtf, open_btf};
 
-use super::btf_files::{self, BtfFile};
-use super::{Class, Common, Failure, objects::read_object, parse};
+use super::super::btf_files::{self, BtfFile};
+use super::super::{Class, Common, Failure, objects::read_object, parse};
 use crate::tools;
 
 /// Pick out of a kernel's whole BTF what some objects need: a few KB for each kernel of a fleet.

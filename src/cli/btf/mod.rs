@@ -1,0 +1,38 @@
+//! `btfly btf`: types of kernels, modules, programs and maps.
+
+mod dump;
+mod min;
+
+use super::{Common, Failure, output};
+
+const HELP: &str = "Usage: btfly btf ACTION ...
+
+  dump SOURCE   print types, in bpftool's notation or as a C header
+  min           pick out of a kernel's whole BTF what some objects need
+
+btfly btf ACTION --help says what each takes.
+";
+
+/// An action: its name, and what it does with the arguments.
+type Action = (&'static str, fn(&[&str], Common) -> Result<(), Failure>);
+
+const ACTIONS: [Action; 2] = [("dump", dump::run), ("min", min::run)];
+
+pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
+    let first = args.iter().find(|arg| !arg.starts_with('-'));
+    let Some(name) = first else {
+        return match args {
+            ["--help"] => output::print(HELP),
+            _ => Err(unknown("btfly btf needs an action".into())),
+        };
+    };
+    match ACTIONS.iter().find(|(known, _)| known == name) {
+        Some((_, run)) => run(args, common),
+        None => Err(unknown(format!("btfly btf has no action '{name}'"))),
+    }
+}
+
+fn unknown(what: String) -> Failure {
+    let names: Vec<&str> = ACTIONS.iter().map(|(name, _)| *name).collect();
+    Failure::usage(what).with_hint(["it has ", &names.join(", ")].concat())
+}
