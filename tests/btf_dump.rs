@@ -4,10 +4,13 @@
 #[path = "sources/kernels.rs"]
 mod kernels;
 
+use std::collections::HashMap;
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use kernels::{checkout, kernels};
+use btfly::btf::{Btf, Header, Kind, Types};
+use kernels::{KernelBtf, checkout, kernels};
 
 /// A folder of this test's own, gone at its end.
 struct Folder(PathBuf);
@@ -231,4 +234,286 @@ fn split_btf_goes_on_from_its_base() {
     let int = "[1] INT 'int' size=4 bits_offset=0 nr_bits=32 encoding=SIGNED\n";
     assert_eq!(both, [int, expected].concat());
     assert!(Path::new(&base).exists());
+}
+
+/// What the compiler says of a C file, for BPF and for arm64.
+fn compile(path: &str) -> Result<(), String> {
+    for target in ["bpf", "aarch64-linux-gnu"] {
+        let output = Command::new("clang-19")
+            .args([
+                "-target",
+                target,
+                "-x",
+                "c",
+                "-fsyntax-only",
+                "-Wall",
+                "-Werror",
+            ])
+            .args(["-ferror-limit=5", path])
+            .output()
+            .expect("clang-19, of scripts/setup");
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            return Err(format!("{target}: {said}"));
+        }
+    }
+    Ok(())
+}
+
+/// Assertions that each struct has the size that the BTF says, and each field its offset. Of a name that
+/// several types have, it is not known which one is called so.
+fn assertions(btf: &Btf<'_>) -> String {
+    let name = |header: &Header| btf.name(header.name).unwrap();
+    let tag = |header: &Header| match header.kind {
+        Kind::Struct => "struct",
+        Kind::Union => "union",
+        _ => "enum",
+    };
+    let mut times: HashMap<&str, u32> = HashMap::new();
+    let named: Vec<Header> = btf
+        .ids()
+        .map(|id| btf.header(id).unwrap())
+        .filter(|header| header.kind.is_composite() || header.kind.is_enum())
+        .filter(|header| !name(header).is_empty())
+        .collect();
+    for header in &named {
+        *times.entry(name(header)).or_default() += 1;
+    }
+    let mut out = String::new();
+    let once = named.iter().filter(|header| times[name(header)] == 1);
+    for header in once.filter(|header| header.vlen > 0 || header.kind.is_composite()) {
+        let (size, of) = (header.size(), [tag(header), " ", name(header)].concat());
+        writeln!(out, "_Static_assert(sizeof({of}) == {size}, \"{of}\");").unwrap();
+        if header.kind.is_composite() {
+            fields(btf, &of, header, 0, &mut out);
+        }
+    }
+    out
+}
+
+fn fields(btf: &Btf<'_>, of: &str, header: &Header, at: u32, out: &mut String) {
+    for index in 0..header.vlen {
+        let member = btf.member(header, index).unwrap();
+        let offset = at + member.offset.bytes();
+        let name = btf.name(member.name).unwrap();
+        let inner = btf.peel(member.ty).unwrap();
+        if name.is_empty() && inner.kind.is_composite() {
+            fields(btf, of, &inner, offset, out);
+        } else if !name.is_empty() && member.bitfield_size == 0 {
+            // A bitfield of old has no address either.
+            if inner.kind == Kind::Int && btf.int(&inner).unwrap().bits < inner.size() * 8 {
+                continue;
+            }
+            let place = format!("__builtin_offsetof({of}, {name}) == {offset}");
+            writeln!(out, "_Static_assert({place}, \"{of}.{name}\");").unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_kernel_s_header_compiles_and_each_struct_is_laid_out_as_in_the_kernel() {
+    let folder = Folder::new("dump-c");
+    // One that has each struct once for each source file takes minutes.
+    for kernel in kernels().filter(KernelBtf::is_deduplicated) {
+        let path = folder.write("vmlinux", &kernel.bytes);
+        let said = btfly(&["file", &path, "--format", "c"]);
+        assert_eq!((said.code, said.err.as_str()), (0, ""), "{}", kernel.name);
+        let btf = Btf::parse(&kernel.bytes).unwrap();
+        let checks = assertions(&btf);
+        assert!(checks.lines().count() > 10_000, "{}", kernel.name);
+        let header = folder.write("vmlinux.h", &[&said.out, checks.as_bytes()].concat());
+        compile(&header).unwrap_or_else(|said| panic!("{}: {said}", kernel.name));
+    }
+}
+
+fn c_of(folder: &Folder, types: &[u32], names: &[u8]) -> Said {
+    let path = folder.write("types", &btf(&words(types), names));
+    btfly(&["file", &path, "--format", "c"])
+}
+
+#[test]
+fn types_that_no_header_can_have_are_refused_with_the_reason() {
+    const PTR: u32 = 2 << 24;
+    const ARRAY: u32 = 3 << 24;
+    const STRUCT: u32 = 4 << 24;
+    const TYPEDEF: u32 = 8 << 24;
+    const FUNC: u32 = 12 << 24;
+    let folder = Folder::new("dump-hostile");
+    // `a` is at 1, `b` at 3.
+    let names = b"\0a\0b\0";
+    // Each is in the next one twice.
+    let mut wide = vec![0, STRUCT, 0];
+    for id in 1..=40 {
+        wide.extend([0, STRUCT | 2, 0, 0, id, 0, 0, id, 0]);
+    }
+    wide.extend([1, TYPEDEF, 41]);
+    let mut deep = vec![1, TYPEDEF, 2];
+    for id in 2..1000 {
+        deep.extend([0, PTR, id + 1]);
+    }
+    deep.extend([0, PTR, 0]);
+    for (what, types, reason) in [
+        ("a typedef of itself", vec![1, TYPEDEF, 1], "cycle"),
+        (
+            "two typedefs of each other",
+            vec![1, TYPEDEF, 2, 3, TYPEDEF, 1],
+            "cycle",
+        ),
+        (
+            "a struct in itself",
+            vec![1, STRUCT | 1, 8, 3, 1, 0],
+            "cycle",
+        ),
+        (
+            "a nameless struct in itself",
+            vec![0, STRUCT | 1, 8, 3, 1, 0, 1, TYPEDEF, 1],
+            "cycle",
+        ),
+        (
+            "an array of itself",
+            vec![0, ARRAY, 0, 1, 1, 4, 1, TYPEDEF, 1],
+            "cycle",
+        ),
+        (
+            "a number out of range",
+            vec![1, TYPEDEF, 99],
+            "[99] does not exist",
+        ),
+        (
+            "a number of all bits",
+            vec![1, TYPEDEF, u32::MAX],
+            "does not exist",
+        ),
+        (
+            "a name out of range",
+            vec![77, TYPEDEF, 0],
+            "name at offset 0x4d",
+        ),
+        (
+            "a typedef of a function",
+            vec![1, TYPEDEF, 2, 3, FUNC, 0],
+            "has no size",
+        ),
+        ("structs in structs in structs", wide, "cycle"),
+        ("a thousand pointers", deep, "cycle"),
+    ] {
+        let said = c_of(&folder, &types, names);
+        assert_eq!(
+            said.code,
+            2,
+            "{what}: {}",
+            String::from_utf8_lossy(&said.out)
+        );
+        assert!(said.err.contains(reason), "{what}: {}", said.err);
+        assert!(said.err.lines().count() <= 3, "{what}: {}", said.err);
+    }
+}
+
+#[test]
+fn any_byte_of_a_btf_may_be_wrong() {
+    let folder = Folder::new("dump-flipped");
+    let object = std::fs::read(object("tests/kinds.bpf.o")).unwrap();
+    let whole = btfly::object::Object::parse(&object).unwrap();
+    let bytes = whole.btf.unwrap().data().to_vec();
+    // A step that is no multiple of a record's words.
+    for at in (8..bytes.len()).step_by(97) {
+        for format in ["raw", "c"] {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0xff;
+            let path = folder.write("flipped", &damaged);
+            let said = btfly(&["file", &path, "--format", format]);
+            let code = said.code;
+            assert!(code == 0 || code == 2, "byte {at}: {code}: {}", said.err);
+        }
+    }
+}
+
+/// A source, and what of a header is made of its types.
+#[test]
+fn what_a_compiler_made_of_c_becomes_c_of_the_same_layout() {
+    const SOURCE: &str = "\
+typedef unsigned int u32; typedef unsigned long long u64; typedef _Bool bool;
+struct later; enum way { UP, DOWN = -5 }; enum wide { BIG = 0x123456789abcdefULL };
+enum low { LEAST = -9223372036854775807LL - 1 };
+typedef int (*fn)(struct later *, const char *, ...);
+typedef int grid[2][3]; typedef void plain(u32 first, u64);
+struct packed { char a; u32 b; u64 c; } __attribute__((packed));
+struct bits { u32 a : 3; u32 : 5; u32 b : 4; u64 c : 40; bool d : 1; char e; u32 f : 31; u32 g : 2; };
+struct tight { u32 a : 30; u32 b : 10; char c; u64 d : 60; } __attribute__((packed));
+struct holes { char a; u64 b __attribute__((aligned(32))); char c; } __attribute__((aligned(64)));
+struct one { char a; } __attribute__((aligned(8)));
+union mixed { u32 a; struct { char b; struct packed c; }; char d[3]; } __attribute__((aligned(16)));
+struct later {
+  struct later *next; const volatile char *const *names[4]; fn hook; grid *far; plain *call;
+  int (*(*table[2])(int (*)(u32)))[5]; union { int i; enum { LEFT, RIGHT } side; }; union mixed m;
+  struct { struct packed p; char tail; } inner[2]; enum way way; enum wide wide; enum low low;
+  struct holes h; struct one o; struct bits bits; struct tight tight; __int128 big; char end[];
+};
+struct later *keep; struct empty {}; struct empty *none; u64 x[4];
+";
+    let folder = Folder::new("dump-source");
+    let source = folder.write("source.c", SOURCE.as_bytes());
+    let object = folder.0.join("source.o");
+    let object = object.to_str().unwrap();
+    let made = Command::new("clang-19")
+        .args(["-target", "bpf", "-g", "-O2", "-c", &source, "-o", object])
+        .output()
+        .expect("clang-19, of scripts/setup");
+    assert!(
+        made.status.success(),
+        "{}",
+        String::from_utf8_lossy(&made.stderr)
+    );
+    let said = btfly(&["file", object, "--format", "c"]);
+    assert_eq!((said.code, said.err.as_str()), (0, ""));
+    let text = String::from_utf8(said.out).unwrap();
+    for part in [
+        "typedef int (*fn)(struct later *, const char *, ...);",
+        "typedef int grid[2][3];",
+        "const char *const *names[4]",
+        "int (*(*table[2])(int (*)(u32)))[5];",
+        "__attribute__((packed))",
+        "char end[0];",
+        "BIG = 81985529216486895ULL",
+        "LEAST = -9223372036854775807LL - 1",
+    ] {
+        let plain = text
+            .replace("* const", "*const")
+            .replace("const volatile", "const");
+        assert!(plain.contains(part), "{part} in\n{text}");
+    }
+    let bytes = std::fs::read(object).unwrap();
+    let parsed = btfly::object::Object::parse(&bytes).unwrap();
+    let checks = assertions(&parsed.btf.unwrap());
+    for field in [
+        "later.big",
+        "bits",
+        "tight.c",
+        "holes.c",
+        "mixed.c",
+        "later.side",
+    ] {
+        assert!(checks.contains(field), "{field} in\n{checks}");
+    }
+    let header = folder.write("all.h", [text, checks].concat().as_bytes());
+    compile(&header).unwrap_or_else(|said| panic!("{said}"));
+}
+
+#[test]
+fn a_root_in_c_comes_with_what_it_needs_and_compiles() {
+    let folder = Folder::new("dump-roots");
+    for kernel in kernels().take(2) {
+        let path = folder.write("vmlinux", &kernel.bytes);
+        let some = printed(&["file", &path, "--format", "c", "--root", "task_struct"]);
+        assert!(some.contains("\nstruct task_struct {"), "{}", kernel.name);
+        assert!(
+            !some.contains("struct ext4_inode_info {"),
+            "{}",
+            kernel.name
+        );
+        compile(&folder.write("some.h", some.as_bytes())).unwrap();
+        let some = printed(&["file", &path, "--format", "c", "--grep", "sk_buff"]);
+        assert!(some.contains("\nstruct sk_buff_head {"), "{}", kernel.name);
+        compile(&folder.write("some.h", some.as_bytes())).unwrap();
+    }
 }

@@ -3,11 +3,17 @@
 //! A kernel has 130,000 types and more: what is written here is handed on as it comes, and of what was
 //! read nothing stays but a byte for each type.
 
+mod c;
+mod composite;
+mod conflicts;
+mod declarator;
+mod layout;
 mod raw;
 mod reach;
 
+pub use c::write_c;
 pub use raw::write_raw;
-pub use reach::{TypeSet, named, reach};
+pub use reach::{TypeSet, matching, named, reach};
 
 use super::{Btf, BtfError, Header, StrOffset, TypeId, Types};
 

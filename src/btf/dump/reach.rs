@@ -1,7 +1,7 @@
 //! What a type needs: all that can be reached from it.
 
 use super::Whole;
-use crate::btf::{BtfError, TypeId, Word, word};
+use crate::btf::{BtfError, Header, Kind, TypeId, Word, word};
 
 /// A set of types: a bit for each.
 #[derive(Clone, Debug, Default)]
@@ -76,18 +76,41 @@ pub fn named(types: &dyn Whole, name: &str) -> Result<Vec<TypeId>, BtfError> {
         None => (None, name),
     };
     let mut found = Vec::new();
-    let mut text = Vec::new();
-    for id in (1..types.end().0).map(TypeId) {
-        use crate::btf::Kind::*;
-        let header = types.header(id)?;
+    for_each_name(types, &mut |header, text| {
         let fits = match of {
             None => true,
-            Some("struct") => header.kind == Struct,
-            Some("union") => header.kind == Union,
+            Some("struct") => header.kind == Kind::Struct,
+            Some("union") => header.kind == Kind::Union,
             Some("enum") => header.kind.is_enum(),
             Some(_) => false,
         };
-        if !fits || header.name.0 == 0 {
+        if fits && text == name.as_bytes() {
+            found.push(header.id);
+        }
+    })?;
+    Ok(found)
+}
+
+/// The types that have `text` in their names.
+///
+/// # Errors
+/// BTF that can't be read.
+pub fn matching(types: &dyn Whole, text: &str) -> Result<Vec<TypeId>, BtfError> {
+    let text = text.as_bytes();
+    let mut found = Vec::new();
+    for_each_name(types, &mut |header, name| {
+        if text.is_empty() || name.windows(text.len()).any(|part| part == text) {
+            found.push(header.id);
+        }
+    })?;
+    Ok(found)
+}
+
+fn for_each_name(types: &dyn Whole, each: &mut dyn FnMut(&Header, &[u8])) -> Result<(), BtfError> {
+    let mut text = Vec::new();
+    for id in (1..types.end().0).map(TypeId) {
+        let header = types.header(id)?;
+        if header.name.0 == 0 {
             continue;
         }
         text.clear();
@@ -95,9 +118,7 @@ pub fn named(types: &dyn Whole, name: &str) -> Result<Vec<TypeId>, BtfError> {
             Err(BtfError::NoSuchName(_)) => continue,
             done => done?,
         }
-        if text == name.as_bytes() {
-            found.push(id);
-        }
+        each(&header, &text);
     }
-    Ok(found)
+    Ok(())
 }

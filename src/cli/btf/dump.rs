@@ -20,7 +20,7 @@ struct Dump {
     #[argh(positional, arg_name = "SOURCE")]
     words: Vec<String>,
 
-    /// raw: a line for each type as bpftool has it (default)
+    /// raw: a line for each type as bpftool has it (default); c: a header, vmlinux.h
     #[argh(
         option,
         arg_name = "FORMAT",
@@ -33,7 +33,8 @@ struct Dump {
     #[argh(option, arg_name = "TYPE")]
     root: Vec<String>,
 
-    /// only types that have this text in what is printed of them
+    /// only types that have this text in what is printed of them; in a header, in their names, and
+    /// what they need
     #[argh(option, arg_name = "TEXT")]
     grep: Option<String>,
 
@@ -45,12 +46,14 @@ struct Dump {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     Raw,
+    C,
 }
 
 fn format(text: &str) -> Result<Format, String> {
     match text {
         "raw" => Ok(Format::Raw),
-        _ => Err("--format takes raw".into()),
+        "c" => Ok(Format::C),
+        _ => Err("--format takes raw or c".into()),
     }
 }
 
@@ -63,7 +66,7 @@ pub fn run(args: &[&str], _: Common) -> Result<(), Failure> {
         ["dump", "file", path] => open_file(path, dump.base_btf.as_deref())?,
         _ => {
             return Err(Failure::usage(
-                "this takes the form: btfly btf dump file F [--format raw]",
+                "this takes the form: btfly btf dump file F [--format raw|c]",
             ));
         }
     };
@@ -81,7 +84,25 @@ pub fn run(args: &[&str], _: Common) -> Result<(), Failure> {
     }
     match dump.format {
         Format::Raw => raw(&types, &dump, &roots),
+        Format::C => {
+            if let Some(text) = &dump.grep {
+                roots.extend(dump::matching(&types, text).map_err(|error| damaged(&error))?);
+            }
+            let is_all = dump.root.is_empty() && dump.grep.is_none();
+            header(&types, Some(&*roots).filter(|_| !is_all))
+        }
     }
+}
+
+/// Prints a header with these types, or all.
+fn header(types: &WholeBtf, roots: Option<&[TypeId]>) -> Result<(), Failure> {
+    let mut written = Ok(Written::All);
+    let done = dump::write_c(types, roots, &mut |piece| {
+        written = output::write(piece, Patience::default());
+        matches!(written, Ok(Written::All))
+    });
+    done.map_err(|error| damaged(&error))?;
+    written.map(drop)
 }
 
 /// Prints each type that is wanted in bpftool's notation.

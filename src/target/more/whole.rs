@@ -15,15 +15,18 @@ const PAGE: usize = 4096;
 const RECORDS: usize = 32;
 const NAMES: usize = 64;
 
-/// The index has the place of every 16th type.
-const STRIDE: u32 = 16;
+/// The index has the place of every fourth type.
+const STRIDE: u32 = 4;
+
+/// How many records' places are remembered.
+const FOUND: usize = 128;
 
 const CUT: BtfError = BtfError::Truncated("a type record");
 
 /// Every type of a BTF, and every name.
 ///
 /// # Memory
-/// 384 KiB of pages at most, and four bytes for each 16th type.
+/// 256 KiB of pages at most, and a byte for each type.
 pub struct WholeBtf {
     source: Source<'static>,
     layout: Layout,
@@ -37,16 +40,25 @@ pub struct WholeBtf {
     index: Vec<u32>,
     records: RefCell<Pages>,
     names: RefCell<Pages>,
-    /// The record that was found last.
-    found: Cell<Found>,
+    /// Records that were found, by the low bits of their numbers, and the last one.
+    found: [Cell<Found>; FOUND],
+    last: Cell<Found>,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Found {
     id: TypeId,
     /// Bytes from the start of the type section.
     at: usize,
     len: usize,
+}
+
+impl Found {
+    const NONE: Found = Found {
+        id: TypeId::VOID,
+        at: 0,
+        len: 0,
+    };
 }
 
 impl WholeBtf {
@@ -92,7 +104,8 @@ impl WholeBtf {
             index: Vec::new(),
             records: RefCell::new(Pages::new(RECORDS)),
             names: RefCell::new(Pages::new(NAMES)),
-            found: Cell::default(),
+            found: [const { Cell::new(Found::NONE) }; FOUND],
+            last: Cell::new(Found::NONE),
         };
         whole.walk()?;
         Ok(whole)
@@ -140,10 +153,13 @@ impl WholeBtf {
     }
 
     fn locate(&self, id: TypeId) -> Result<Found, BtfError> {
-        let known = self.found.get();
-        if known.id == id {
+        let place = self.found.get(id.0 as usize % FOUND);
+        if let Some(known) = place.map(Cell::get).filter(|known| known.id == id)
+            && known.len > 0
+        {
             return Ok(known);
         }
+        let known = self.last.get();
         let missing = BtfError::NoSuchType(id);
         let index = id.0.checked_sub(self.first).filter(|&i| i < self.count);
         let index = index.ok_or(missing.clone())?;
@@ -163,7 +179,10 @@ impl WholeBtf {
             at,
             len: self.len_at(at)?,
         };
-        self.found.set(found);
+        if let Some(place) = place {
+            place.set(found);
+        }
+        self.last.set(found);
         Ok(found)
     }
 
