@@ -1,22 +1,22 @@
 //! `btfly btf dump`: types as text.
 
+use btfly::btf::TypeId;
 use btfly::btf::dump::{self, TypeSet, Whole};
-use btfly::btf::{BtfError, TypeId};
-use btfly::target::{TargetError, WholeBtf};
+use btfly::target::WholeBtf;
 
 use super::super::output::{self, Patience, Written};
 use super::super::{Class, Common, Failure, parse};
-
-/// Where the kernel shows its own BTF and that of its modules.
-const KERNEL: &str = "/sys/kernel/btf/";
+use super::damaged;
+use super::source::{self, Chosen};
 
 /// Bytes that are written at once.
 const PIECE: usize = 16 * 1024;
 
-/// Print types: of a file with BTF (file F: raw, an ELF file with a .BTF section, a .btf.tar.xz).
+/// Print types. Of a file with BTF: file F (raw, an ELF file with a .BTF section, a .btf.tar.xz). Of what is
+/// loaded: id N, prog (id N | name S | pinned P), map (id N | name S | pinned P) [key|value|kv|all].
 #[derive(argh::FromArgs)]
 struct Dump {
-    /// dump, and whose types: file F
+    /// dump, and whose types
     #[argh(positional, arg_name = "SOURCE")]
     words: Vec<String>,
 
@@ -61,16 +61,10 @@ pub fn run(args: &[&str], _: Common) -> Result<(), Failure> {
     let Some(dump) = parse::<Dump>("btf dump", args)? else {
         return Ok(());
     };
-    let words: Vec<&str> = dump.words.iter().map(String::as_str).collect();
-    let types = match words.as_slice() {
-        ["dump", "file", path] => open_file(path, dump.base_btf.as_deref())?,
-        _ => {
-            return Err(Failure::usage(
-                "this takes the form: btfly btf dump file F [--format raw|c]",
-            ));
-        }
-    };
-    let mut roots = Vec::new();
+    let words: Vec<&str> = dump.words.iter().skip(1).map(String::as_str).collect();
+    let Chosen { types, roots } = source::choose(&words, dump.base_btf.as_deref())?;
+    let is_all = roots.is_none() && dump.root.is_empty();
+    let mut roots = roots.unwrap_or_default();
     for name in &dump.root {
         let found = dump::named(&types, name).map_err(|error| damaged(&error))?;
         if found.is_empty() {
@@ -88,7 +82,7 @@ pub fn run(args: &[&str], _: Common) -> Result<(), Failure> {
             if let Some(text) = &dump.grep {
                 roots.extend(dump::matching(&types, text).map_err(|error| damaged(&error))?);
             }
-            let is_all = dump.root.is_empty() && dump.grep.is_none();
+            let is_all = is_all && dump.grep.is_none();
             header(&types, Some(&*roots).filter(|_| !is_all))
         }
     }
@@ -142,31 +136,4 @@ fn raw(types: &WholeBtf, dump: &Dump, roots: &[TypeId]) -> Result<(), Failure> {
 /// Whether `text` is somewhere in `bytes`.
 fn has(bytes: &[u8], text: &[u8]) -> bool {
     text.is_empty() || bytes.windows(text.len()).any(|part| part == text)
-}
-
-/// Opens a file with BTF, behind the base that was named, or that of the kernel where the file is
-/// what the kernel shows of a module.
-fn open_file(path: &str, base: Option<&str>) -> Result<WholeBtf, Failure> {
-    let vmlinux = [KERNEL, "vmlinux"].concat();
-    let of_module = path.starts_with(KERNEL) && path != vmlinux;
-    let base = match base {
-        None if of_module => Some(vmlinux.as_str()),
-        base => base,
-    };
-    let base = base.map(|path| WholeBtf::open(path, None)).transpose();
-    let base = base.map_err(|error| unreadable(&error))?;
-    WholeBtf::open(path, base).map_err(|error| unreadable(&error))
-}
-
-fn unreadable(error: &TargetError) -> Failure {
-    let class = match error {
-        TargetError::File { error, .. } if *error == rustix::io::Errno::ACCESS => Class::Permission,
-        TargetError::File { .. } | TargetError::Room { .. } => Class::Other,
-        _ => Class::BadObject,
-    };
-    Failure::new(class, error.to_string())
-}
-
-fn damaged(error: &BtfError) -> Failure {
-    Failure::new(Class::BadObject, error.to_string())
 }

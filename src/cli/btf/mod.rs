@@ -1,13 +1,18 @@
 //! `btfly btf`: types of kernels, modules, programs and maps.
 
 mod dump;
+mod list;
 mod min;
+mod source;
 
-use super::{Common, Failure, output};
+use btfly::btf::BtfError;
+
+use super::{Class, Common, Failure, output};
 
 const HELP: &str = "Usage: btfly btf ACTION ...
 
   dump SOURCE   print types, in bpftool's notation or as a C header
+  list          list what is loaded
   min           pick out of a kernel's whole BTF what some objects need
 
 btfly btf ACTION --help says what each takes.
@@ -16,7 +21,7 @@ btfly btf ACTION --help says what each takes.
 /// An action: its name, and what it does with the arguments.
 type Action = (&'static str, fn(&[&str], Common) -> Result<(), Failure>);
 
-const ACTIONS: [Action; 2] = [("dump", dump::run), ("min", min::run)];
+const ACTIONS: [Action; 3] = [("dump", dump::run), ("list", list::run), ("min", min::run)];
 
 pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
     let first = args.iter().find(|arg| !arg.starts_with('-'));
@@ -35,4 +40,8 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
 fn unknown(what: String) -> Failure {
     let names: Vec<&str> = ACTIONS.iter().map(|(name, _)| *name).collect();
     Failure::usage(what).with_hint(["it has ", &names.join(", ")].concat())
+}
+
+fn damaged(error: &BtfError) -> Failure {
+    Failure::new(Class::BadObject, error.to_string())
 }
