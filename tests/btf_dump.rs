@@ -517,3 +517,41 @@ fn a_root_in_c_comes_with_what_it_needs_and_compiles() {
         compile(&folder.write("some.h", some.as_bytes())).unwrap();
     }
 }
+
+fn diff(args: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_btfly"))
+        .args(["btf", "diff"])
+        .args(args)
+        .output()
+        .expect("btfly");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{args:?}: {said}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn two_kernels_differ_in_what_is_told_and_a_kernel_not_from_itself() {
+    let folder = Folder::new("diff");
+    let mut two = kernels().filter(KernelBtf::is_deduplicated).take(2);
+    let (Some(old), Some(new)) = (two.next(), two.next()) else {
+        return;
+    };
+    let (a, b) = (folder.write("a", &old.bytes), folder.write("b", &new.bytes));
+    assert_eq!(diff(&[&a, &a]), "");
+    assert_eq!(diff(&[&a, &a, "--json"]), "[]\n");
+    let text = diff(&[&a, &b]);
+    assert!(text.contains("\n~ struct task_struct: "), "task_struct");
+    let json: serde_json::Value = serde_json::from_str(&diff(&[&a, &b, "--json"])).unwrap();
+    let heads = text.lines().filter(|line| !line.starts_with(' '));
+    assert_eq!(json.as_array().unwrap().len(), heads.count());
+    // What is new the one way is gone the other way.
+    let count = |text: &str, sign: &str| text.lines().filter(|l| l.starts_with(sign)).count();
+    let back = diff(&[&b, &a]);
+    for (there, back_again) in [("+", "-"), ("-", "+"), ("~", "~"), ("  +", "  -")] {
+        assert_eq!(count(&text, there), count(&back, back_again), "{there}");
+    }
+    let object = object("tests/kinds.bpf.o");
+    let some = diff(&[&a, &b, "--for", &object]);
+    assert!(some.lines().count() < 100, "{some}");
+    assert_eq!(diff(&[&a, &a, "--for", &object]), "");
+}

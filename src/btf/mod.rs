@@ -11,6 +11,8 @@ mod contexts;
 #[cfg(feature = "full")]
 mod declare;
 #[cfg(feature = "full")]
+pub mod diff;
+#[cfg(feature = "full")]
 pub mod dump;
 mod encode;
 mod error;

@@ -1,5 +1,6 @@
 //! `btfly btf`: types of kernels, modules, programs and maps.
 
+mod diff;
 mod dump;
 mod list;
 mod min;
@@ -11,6 +12,7 @@ use super::{Class, Common, Failure, output};
 
 const HELP: &str = "Usage: btfly btf ACTION ...
 
+  diff A B      say what changed between the types of two kernels
   dump SOURCE   print types, in bpftool's notation or as a C header
   list          list what is loaded
   min           pick out of a kernel's whole BTF what some objects need
@@ -21,7 +23,12 @@ btfly btf ACTION --help says what each takes.
 /// An action: its name, and what it does with the arguments.
 type Action = (&'static str, fn(&[&str], Common) -> Result<(), Failure>);
 
-const ACTIONS: [Action; 3] = [("dump", dump::run), ("list", list::run), ("min", min::run)];
+const ACTIONS: [Action; 4] = [
+    ("diff", diff::run),
+    ("dump", dump::run),
+    ("list", list::run),
+    ("min", min::run),
+];
 
 pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
     let first = args.iter().find(|arg| !arg.starts_with('-'));
