@@ -9,6 +9,8 @@
 mod board;
 #[path = "vm/bpftool.rs"]
 mod bpftool;
+#[path = "vm/btf.rs"]
+mod btf;
 #[path = "vm/built_in.rs"]
 mod built_in;
 #[path = "vm/compilers.rs"]
