@@ -13,7 +13,7 @@ use std::mem::size_of;
 /// # Safety
 /// `I` is one of the kernel's info structs for this kind of descriptor, all integers, and any
 /// address in it is valid for writing.
-unsafe fn info<I: Copy>(fd: BorrowedFd<'_>, answer: &mut I) -> io::Result<()> {
+pub(super) unsafe fn info<I: Copy>(fd: BorrowedFd<'_>, answer: &mut I) -> io::Result<()> {
     let mut attr = InfoAttr {
         bpf_fd: number(fd),
         info_len: length(size_of::<I>())?,
@@ -96,7 +96,11 @@ pub fn btf_name(btf: BorrowedFd<'_>) -> io::Result<Option<String>> {
     };
     // Safety: the kernel writes at most the bytes that it is told of, which `name` has; the other
     // address is zero.
-    unsafe { info(btf, &mut answer) }?;
+    match unsafe { info(btf, &mut answer) } {
+        // Before 5.11 there are no names, and only BTF of programs.
+        Err(Errno::TOOBIG) => return Ok(None),
+        told => told?,
+    }
     if answer.kernel_btf == 0 {
         return Ok(None);
     }

@@ -8,6 +8,8 @@
 pub mod abi;
 pub mod bpf;
 mod bpf_call;
+#[cfg(feature = "full")]
+pub mod bpf_details;
 mod bpf_ids;
 #[cfg(feature = "full")]
 pub mod bpf_link;
@@ -24,6 +26,8 @@ pub mod file;
 pub mod heap;
 #[cfg(feature = "full")]
 pub mod helper;
+#[cfg(feature = "full")]
+pub mod holders;
 pub mod kallsyms;
 pub mod kernel;
 #[cfg(feature = "full")]
@@ -39,6 +43,8 @@ pub mod mapping;
 pub mod memory;
 #[cfg(feature = "full")]
 mod more_probes;
+#[cfg(feature = "full")]
+pub mod names;
 #[cfg(feature = "full")]
 pub mod net;
 pub mod perf;
