@@ -27,6 +27,7 @@ pub mod op {
     pub const PSEUDO_MAP_VALUE: u8 = 2;
     pub const PSEUDO_BTF_ID: u8 = 3;
     pub const PSEUDO_FUNC: u8 = 4;
+    pub const PSEUDO_MAP_IDX_VALUE: u8 = 6;
     /// Source registers of calls: a function of the program, or one of the kernel.
     pub const PSEUDO_CALL: u8 = 1;
     pub const PSEUDO_KFUNC_CALL: u8 = 2;

@@ -7,6 +7,8 @@
 mod arena;
 mod code;
 mod data;
+#[cfg(feature = "full")]
+pub mod disasm;
 mod error;
 #[cfg(feature = "full")]
 mod exceptions;
