@@ -49,6 +49,8 @@ mod lines;
 mod links;
 #[path = "vm/load.rs"]
 mod load;
+#[path = "vm/loaded.rs"]
+mod loaded;
 #[path = "vm/maps.rs"]
 mod maps;
 #[path = "vm/modules.rs"]

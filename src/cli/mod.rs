@@ -19,9 +19,13 @@ mod events;
 mod extract;
 mod failure;
 mod format;
+#[cfg(feature = "full")]
+mod link;
 mod list;
 #[cfg(feature = "full")]
 mod load;
+#[cfg(feature = "full")]
+mod loaded;
 mod loading;
 #[cfg(feature = "full")]
 mod log_file;
@@ -34,6 +38,8 @@ mod objects;
 mod once;
 mod output;
 mod output_options;
+#[cfg(feature = "full")]
+mod prog;
 #[cfg(feature = "full")]
 mod ring_options;
 #[cfg_attr(not(feature = "full"), path = "plain_rings.rs")]
@@ -92,6 +98,18 @@ const COMMANDS: &[Command] = &[
         name: "btf",
         about: "print types of a kernel, or pick out of its BTF what some objects need",
         run: btf::run,
+    },
+    #[cfg(feature = "full")]
+    Command {
+        name: "prog",
+        about: "list and dump the programs that are loaded, load, run and detach them",
+        run: prog::run,
+    },
+    #[cfg(feature = "full")]
+    Command {
+        name: "link",
+        about: "list and detach what attaches programs",
+        run: link::run,
     },
     #[cfg(feature = "full")]
     Command {

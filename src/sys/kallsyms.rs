@@ -62,6 +62,49 @@ pub fn count(names: &[String]) -> io::Result<Vec<u8>> {
     Ok(counts)
 }
 
+/// Where a symbol is, the first of its name; `None` where there is none, or addresses are hidden. This reads
+/// some megabytes.
+///
+/// # Errors
+/// The kernel's, where procfs is not there.
+#[cfg(feature = "full")]
+pub fn address_of(name: &str) -> io::Result<Option<u64>> {
+    let symbols = file::open("/proc/kallsyms")?;
+    let mut found = None;
+    file::for_each_line(&symbols, &mut |line| {
+        // Most lines are not worth reading.
+        if name_of(line) == Some(name.as_bytes()) {
+            found = parse(line).map(|(address, ..)| address);
+        }
+        found.is_none()
+    })?;
+    Ok(found.filter(|address| *address != 0))
+}
+
+/// The symbols at these addresses, which are sorted, the first of each. This reads some megabytes.
+///
+/// # Errors
+/// The kernel's, where procfs is not there.
+#[cfg(feature = "full")]
+pub fn at(addresses: &[u64]) -> io::Result<Vec<(u64, String)>> {
+    let symbols = file::open("/proc/kallsyms")?;
+    let mut found: Vec<Option<String>> = vec![None; addresses.len()];
+    file::for_each_line(&symbols, &mut |line| {
+        if let Some((address, _, name)) = parse(line)
+            && let Ok(index) = addresses.binary_search(&address)
+            && let Some(place) = found.get_mut(index)
+            && place.is_none()
+        {
+            *place = Some(name.into());
+        }
+        true
+    })?;
+    let found = addresses.iter().zip(found);
+    Ok(found
+        .filter_map(|(address, name)| Some((*address, name?)))
+        .collect())
+}
+
 fn count_in(line: &[u8], names: &[String], counts: &mut [u8]) {
     let index = name_of(line).map(|name| names.binary_search_by(|n| n.as_bytes().cmp(name)));
     if let Some(Ok(index)) = index

@@ -69,7 +69,9 @@ fn what_is_loaded_is_listed_as_by_bpftool_and_dumped_by_each_of_its_names() {
     let before = Snapshot::take();
     let watch = running();
     let list = printed(&["list"]);
-    // bpftool adds the processes on lines of their own.
+    let own: Vec<&str> = list.lines().filter(|l| !l.starts_with('\t')).collect();
+    let list = own.join("\n");
+    // Both add the processes on lines of their own.
     let theirs = theirs(&["btf", "list"]);
     let mut known: Vec<&str> = theirs.lines().filter(|l| !l.starts_with('\t')).collect();
     known.retain(|line| !line.is_empty());
@@ -94,6 +96,14 @@ fn what_is_loaded_is_listed_as_by_bpftool_and_dumped_by_each_of_its_names() {
         .iter()
         .find(|entry| entry["id"].as_u64() == id.parse().ok());
     assert_eq!(entry.unwrap()["kernel"], false, "{json}");
+    // This process holds it too.
+    let held = btfly::sys::bpf::btf_get_fd_by_id(id.parse().unwrap()).unwrap();
+    let holders = printed(&["list"]);
+    assert!(
+        holders.contains(&format!("({})\n", process::id())),
+        "{holders}"
+    );
+    drop(held);
 
     same_lines(&["dump", "id", &id]);
     let (program, map) = (id_behind(&own, "prog_ids"), id_behind(&own, "map_ids"));

@@ -10,10 +10,12 @@ mod declarator;
 mod layout;
 mod raw;
 mod reach;
+mod signature;
 
 pub use c::write_c;
 pub use raw::write_raw;
 pub use reach::{TypeSet, matching, named, reach};
+pub use signature::signature;
 
 use super::{Btf, BtfError, Header, StrOffset, TypeId, Types};
 

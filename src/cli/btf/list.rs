@@ -1,19 +1,18 @@
 //! `btfly btf list`: every BTF that the kernel holds.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use btfly::sys::bpf::{
     btf_get_fd_by_id, btf_get_next_id, btf_info, btf_name, map_get_fd_by_id, map_get_next_id,
     map_info, prog_get_fd_by_id, prog_get_next_id, prog_info,
 };
-use btfly::value::escape_json;
+use btfly::sys::holders::holders;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::{self, Errno};
 
+use super::super::loaded::{Row, Value, refused};
 use super::super::output::{self, Patience, Written};
 use super::super::{Common, Failure, parse};
-use super::source::refused;
 
 /// List each BTF that is loaded: that of the kernel and its modules, and those of programs and maps.
 #[derive(argh::FromArgs)]
@@ -44,6 +43,9 @@ pub fn run(args: &[&str], _: Common) -> Result<(), Failure> {
         map_info(fd.as_fd()).map(|info| info.btf_id)
     });
     let maps = maps.map_err(failed)?;
+    // Without /proc nobody is known.
+    let holders = holders("btf_id:").unwrap_or_default();
+    let own = std::process::id();
     let mut text = String::from(if list.json { "[" } else { "" });
     let mut id = 0;
     let mut first = true;
@@ -59,12 +61,12 @@ pub fn run(args: &[&str], _: Common) -> Result<(), Failure> {
             programs.get(&id).unwrap_or(&none),
             maps.get(&id).unwrap_or(&none),
         );
-        if list.json {
-            text.push_str(if first { "" } else { "," });
-            json(&mut text, id, size, name.as_deref(), programs, maps);
-        } else {
-            line(&mut text, id, size, name.as_deref(), programs, maps);
-        }
+        text.push_str(if list.json && !first { "," } else { "" });
+        let mut row = Row::new(list.json);
+        tell(&mut row, id, size, name.as_deref(), programs, maps);
+        let held = holders.iter().filter(|h| h.id == id && h.pid != own);
+        row.holders(held.map(|h| (h.pid, &*h.comm)));
+        text.push_str(&row.end());
         first = false;
         if output::write(text.as_bytes(), Patience::default())? != Written::All {
             return Ok(());
@@ -102,37 +104,24 @@ fn users(
     Ok(users)
 }
 
-fn line(text: &mut String, id: u32, size: u32, name: Option<&str>, programs: &[u32], maps: &[u32]) {
-    let name = match name {
-        Some(name) => ["[", &output::plain(name), "]"].concat(),
-        None => "<anon>".into(),
-    };
-    let _ = write!(text, "{id}: name {name}  size {size}B");
-    for (label, ids) in [("prog_ids", programs), ("map_ids", maps)] {
-        if !ids.is_empty() {
-            let _ = write!(text, "  {label} {}", joined(ids));
+fn tell(row: &mut Row, id: u32, size: u32, name: Option<&str>, programs: &[u32], maps: &[u32]) {
+    row.put("id", "", Value::Number(id.into()));
+    row.text(": name ");
+    match name {
+        Some(name) => row.text(&["[", &output::plain(name), "]"].concat()),
+        None => row.text("<anon>"),
+    }
+    row.put("size", "  size ", Value::Size(size.into()));
+    for (name, label, ids) in [
+        ("prog_ids", "  prog_ids ", programs),
+        ("map_ids", "  map_ids ", maps),
+    ] {
+        if row.json || !ids.is_empty() {
+            row.put(name, label, Value::Ids(ids));
         }
     }
-    text.push('\n');
-}
-
-fn json(text: &mut String, id: u32, size: u32, name: Option<&str>, programs: &[u32], maps: &[u32]) {
-    let _ = write!(
-        text,
-        "{{\"id\":{id},\"size\":{size},\"prog_ids\":[{}],\"map_ids\":[{}],\"kernel\":{}",
-        joined(programs),
-        joined(maps),
-        name.is_some()
-    );
+    row.member("kernel", Value::Flag(name.is_some()));
     if let Some(name) = name {
-        let mut escaped = Vec::new();
-        escape_json(name.as_bytes(), &mut escaped);
-        let _ = write!(text, ",\"name\":\"{}\"", String::from_utf8_lossy(&escaped));
+        row.member("name", Value::Text(name));
     }
-    text.push('}');
-}
-
-fn joined(ids: &[u32]) -> String {
-    let ids: Vec<String> = ids.iter().map(u32::to_string).collect();
-    ids.join(",")
 }

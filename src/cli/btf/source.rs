@@ -1,18 +1,13 @@
 //! Whose types: those of a file, or what the kernel has for a BTF's id, a program or a map.
 
-use std::ffi::CString;
-
 use btfly::btf::TypeId;
 use btfly::btf::dump::Whole;
-use btfly::sys::bpf::{
-    btf_bytes, btf_get_fd_by_id, btf_name, map_get_fd_by_id, map_get_next_id, map_info,
-    prog_get_fd_by_id, prog_get_next_id, prog_info,
-};
-use btfly::sys::bpf_pin::{kind_of, obj_get};
+use btfly::sys::bpf::{btf_bytes, btf_get_fd_by_id, btf_name, map_info, prog_info};
 use btfly::target::{TargetError, WholeBtf};
-use rustix::fd::{AsFd, OwnedFd};
-use rustix::io::{self, Errno};
+use rustix::fd::AsFd;
+use rustix::io::Errno;
 
+use super::super::loaded::{MAPS, PROGRAMS, find_one, refused};
 use super::super::{Class, Failure};
 use super::damaged;
 
@@ -38,7 +33,7 @@ pub fn choose(words: &[&str], base: Option<&str>) -> Result<Chosen, Failure> {
         ["file", path] => open_file(path, base).map(all),
         ["id", id] => by_id(number(id)?, base).map(all),
         ["prog", how, what] => {
-            let program = find(&PROGRAMS, how, what)?;
+            let program = find_one(&PROGRAMS, &[how, what])?.0;
             let info =
                 prog_info(program.as_fd()).map_err(|error| refused("this program", error))?;
             match info.btf_id {
@@ -56,7 +51,7 @@ fn of_map(how: &str, what: &str, which: &str, base: Option<&str>) -> Result<Chos
     if !["key", "value", "kv", "all"].contains(&which) {
         return Err(Failure::usage(FORM));
     }
-    let map = find(&MAPS, how, what)?;
+    let map = find_one(&MAPS, &[how, what])?.0;
     let info = map_info(map.as_fd()).map_err(|error| refused("this map", error))?;
     // The values of struct_ops are of a type of the kernel's.
     let (types, value) = match (info.btf_id, info.btf_vmlinux_value_type_id) {
@@ -125,115 +120,9 @@ fn open_base(base: Option<&str>) -> Result<Option<WholeBtf>, Failure> {
     base.map_err(|error| unreadable(&error))
 }
 
-/// Things that the kernel numbers.
-struct Numbered {
-    what: &'static str,
-    /// What the descriptor of one is called.
-    kind: &'static str,
-    next: fn(u32) -> io::Result<Option<u32>>,
-    open: fn(u32) -> io::Result<OwnedFd>,
-    name: fn(&OwnedFd) -> io::Result<[u8; 16]>,
-}
-
-const PROGRAMS: Numbered = Numbered {
-    what: "program",
-    kind: "bpf-prog",
-    next: prog_get_next_id,
-    open: prog_get_fd_by_id,
-    name: |fd| prog_info(fd.as_fd()).map(|info| info.name),
-};
-
-const MAPS: Numbered = Numbered {
-    what: "map",
-    kind: "bpf-map",
-    next: map_get_next_id,
-    open: map_get_fd_by_id,
-    name: |fd| map_info(fd.as_fd()).map(|info| info.name),
-};
-
-/// Opens one by its id, its name or where it is pinned.
-fn find(of: &Numbered, how: &str, which: &str) -> Result<OwnedFd, Failure> {
-    let told = format!("{} {which}", of.what);
-    match how {
-        "id" => (of.open)(number(which)?).map_err(|error| refused(&told, error)),
-        "name" => {
-            let ids = by_name(of, which).map_err(|error| refused(&told, error))?;
-            match ids.as_slice() {
-                [] => Err(Failure::new(
-                    Class::Missing,
-                    format!("no {} is called '{which}'", of.what),
-                )
-                .with_hint("the kernel keeps the first 15 characters of a name")),
-                [id] => (of.open)(*id).map_err(|error| refused(&told, error)),
-                ids => {
-                    let ids: Vec<String> = ids.iter().map(u32::to_string).collect();
-                    Err(
-                        Failure::usage(format!("{} {}s are called '{which}'", ids.len(), of.what))
-                            .with_hint(format!("choose one by id: {}", ids.join(", "))),
-                    )
-                }
-            }
-        }
-        "pinned" => {
-            let path = CString::new(which)
-                .map_err(|_| Failure::usage("a path has no zero bytes in it"))?;
-            let fd = obj_get(&path).map_err(|error| match error {
-                Errno::ACCESS | Errno::INVAL => Failure::new(
-                    Class::Other,
-                    format!("{which} is no pinned BPF object: {error}"),
-                ),
-                error => refused(which, error),
-            })?;
-            match kind_of(fd.as_fd()) {
-                Some(kind) if kind != of.kind => Err(Failure::new(
-                    Class::Other,
-                    format!("what is pinned at {which} is no {}, but {kind}", of.what),
-                )),
-                _ => Ok(fd),
-            }
-        }
-        _ => Err(Failure::usage(FORM)),
-    }
-}
-
-/// The ids of those with a name. One that vanishes meanwhile is passed over.
-fn by_name(of: &Numbered, name: &str) -> io::Result<Vec<u32>> {
-    let kept = name.as_bytes().get(..15).unwrap_or(name.as_bytes());
-    let mut found = Vec::new();
-    let mut id = 0;
-    while let Some(next) = (of.next)(id)? {
-        id = next;
-        let fd = match (of.open)(id) {
-            Err(Errno::NOENT) => continue,
-            opened => opened?,
-        };
-        let held = (of.name)(&fd)?;
-        if held.split(|&b| b == 0).next() == Some(kept) {
-            found.push(id);
-        }
-    }
-    Ok(found)
-}
-
 fn number(text: &str) -> Result<u32, Failure> {
     text.parse()
         .map_err(|_| Failure::usage(format!("'{text}' is no id")))
-}
-
-/// What the kernel answered, about something.
-pub fn refused(what: &str, error: Errno) -> Failure {
-    match error {
-        Errno::PERM | Errno::ACCESS => {
-            Failure::new(Class::Permission, format!("{what}: not permitted"))
-                .with_hint("run it as root")
-        }
-        Errno::NOENT => Failure::new(Class::Missing, format!("there is no {what}")),
-        Errno::INVAL | Errno::NOSYS => Failure::new(
-            Class::Missing,
-            format!("{what}: this kernel can't be asked for it ({error})"),
-        ),
-        error => Failure::other(format!("{what}: {error}")),
-    }
 }
 
 fn without(what: &str) -> Failure {
