@@ -51,6 +51,8 @@ mod links;
 mod load;
 #[path = "vm/loaded.rs"]
 mod loaded;
+#[path = "vm/map_contents.rs"]
+mod map_contents;
 #[path = "vm/maps.rs"]
 mod maps;
 #[path = "vm/modules.rs"]

@@ -32,6 +32,8 @@ mod log_file;
 #[cfg(feature = "full")]
 mod losses;
 #[cfg(feature = "full")]
+mod map;
+#[cfg(feature = "full")]
 mod maps;
 mod objects;
 #[cfg(feature = "full")]
@@ -104,6 +106,12 @@ const COMMANDS: &[Command] = &[
         name: "prog",
         about: "list and dump the programs that are loaded, load, run and detach them",
         run: prog::run,
+    },
+    #[cfg(feature = "full")]
+    Command {
+        name: "map",
+        about: "list the maps that are loaded, show and change what is in them, make some",
+        run: map::run,
     },
     #[cfg(feature = "full")]
     Command {

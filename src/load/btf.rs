@@ -71,6 +71,17 @@ pub(super) fn load(
     }
 }
 
+/// Loads the types of an object alone, as they are loaded with its programs. `None` where this kernel does not
+/// take them, or the object has none.
+///
+/// # Errors
+/// Types that can't be read; what is not permitted.
+#[cfg(feature = "full")]
+pub fn load_types(object: &Object<'_>, kernel: &Kernel) -> Result<Option<OwnedFd>, Box<LoadError>> {
+    let memlock = Memlock::new(&kernel.features);
+    Ok(load(object, kernel, &memlock)?.fd)
+}
+
 /// Subprograms that the object hides are static to the kernel.
 #[cfg(feature = "full")]
 fn with_hidden_functions(

@@ -40,11 +40,13 @@ mod targets;
 mod verifier;
 
 pub use attach::Attached;
+#[cfg(feature = "full")]
+pub use btf::load_types;
 pub use error::LoadError;
 #[cfg(feature = "full")]
 pub use globals::{GlobalError, GlobalRef};
 #[cfg(feature = "full")]
-pub use map::{DEFAULT_FOLDER, MapChoice, MapError, MapSource};
+pub use map::{DEFAULT_FOLDER, MapChoice, MapError, MapSource, entries_of, kernel_name};
 pub use map::{Entries, EntriesError, LoadedMap, is_per_cpu, is_walkable};
 #[cfg(feature = "full")]
 pub use pins::{PinError, Removed, unpin};

@@ -339,6 +339,11 @@ impl Planner<'_> {
                 }
                 continue;
             }
+            // The kernel shows it as zero and keeps it as it is.
+            #[cfg(feature = "full")]
+            if inner.kind == Kind::Struct && self.types.name(inner.name) == Some("bpf_spin_lock") {
+                continue;
+            }
             let mut node = self.node(member.ty, place.depth + 1, tail)?;
             node.shape = bits(
                 &inner,

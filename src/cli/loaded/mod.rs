@@ -5,7 +5,7 @@ mod pins;
 mod row;
 
 pub use list::list;
-pub use pins::{path, pin};
+pub use pins::{path, pin, pin_at};
 pub use row::{Row, Value, hex, quoted};
 
 use btfly::sys::bpf::{

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use rustix::fd::AsFd;
+use rustix::fd::{AsFd, BorrowedFd};
 use rustix::io::Errno;
 use thiserror::Error;
 
@@ -188,17 +188,40 @@ impl LoadedMap {
     }
 
     fn read_all(&self, features: &Features, reading: Reading) -> Result<Entries, EntriesError> {
-        let elements = Elements::of(self.fd.as_fd()).map_err(|errno| self.failed(errno))?;
-        #[cfg(feature = "full")]
-        if has_batches(self.map_type)
-            && features.has(Feature::MapBatch)
-            && let Some(entries) =
-                by_batches(&elements, reading).map_err(|errno| self.failed(errno))?
-        {
-            return Ok(entries);
-        }
-        by_keys(&elements, features, reading).map_err(|errno| self.failed(errno))
+        read_all(self.fd.as_fd(), self.map_type, features, reading)
+            .map_err(|errno| self.failed(errno))
     }
+}
+
+/// Reads all entries of a map that is open, of type `BPF_MAP_TYPE_…`, as [`LoadedMap::entries`] does.
+///
+/// # Errors
+/// The kernel's answer.
+#[cfg(feature = "full")]
+pub fn entries_of(
+    map: BorrowedFd<'_>,
+    map_type: u32,
+    features: &Features,
+) -> Result<Entries, Errno> {
+    read_all(map, map_type, features, Reading::Keep)
+}
+
+fn read_all(
+    map: BorrowedFd<'_>,
+    map_type: u32,
+    features: &Features,
+    reading: Reading,
+) -> Result<Entries, Errno> {
+    let elements = Elements::of(map)?;
+    #[cfg(feature = "full")]
+    if has_batches(map_type)
+        && features.has(Feature::MapBatch)
+        && let Some(entries) = by_batches(&elements, reading)?
+    {
+        return Ok(entries);
+    }
+    let _ = map_type;
+    by_keys(&elements, features, reading)
 }
 
 /// `None` where this kernel has no batches for maps of this type: those of per-CPU arrays came with 5.13.

@@ -21,12 +21,14 @@ mod slots;
 pub(super) use choice::globals;
 #[cfg(feature = "full")]
 pub use choice::{MapChoice, MapSource};
+#[cfg(feature = "full")]
+pub use entries::entries_of;
 pub use entries::{Entries, EntriesError, is_per_cpu, is_walkable};
 #[cfg(feature = "full")]
 pub use error::MapError;
 #[cfg(feature = "full")]
 pub(super) use memory::Memory;
-pub(super) use names::kernel_name;
+pub use names::kernel_name;
 #[cfg(feature = "full")]
 pub use pin::DEFAULT_FOLDER;
 #[cfg(feature = "full")]
