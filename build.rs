@@ -21,6 +21,7 @@ use lzma_rust2::{Lzma2Options, Lzma2Writer};
 
 const OBJECTS: &str = "prebuilt/arm64";
 const TOOLS: &str = "src/tools";
+const LAYOUT: &str = "cross/packed.ld";
 
 /// The object of the tool that has code of its own.
 const OWN: &str = "exec";
@@ -41,6 +42,11 @@ fn main() {
     let out = env::var_os("OUT_DIR").expect("Cargo sets OUT_DIR");
     pack_objects(Path::new(&out));
     list_btf(Path::new(&out));
+    // What cross/build packs is linked in its own way.
+    if env::var_os("CARGO_CFG_PACKED").is_some() {
+        println!("cargo::rerun-if-changed={LAYOUT}");
+        println!("cargo::rustc-link-arg-bins=-T{LAYOUT}");
+    }
 }
 
 fn pack_objects(out: &Path) {

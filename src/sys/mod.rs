@@ -59,6 +59,8 @@ pub mod security;
 pub mod signals;
 pub mod stdio;
 pub mod tracefs;
+#[cfg(packed)]
+mod unpack;
 mod vdso;
 
 pub use features::{Feature, Features};

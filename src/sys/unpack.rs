@@ -1,0 +1,129 @@
+//! The first instructions of a binary that `cross/pack` packed: constants and data are put where the linker
+//! placed them, and the C library's start follows.
+//!
+//! Nothing here may use a constant or a variable: they are not there yet.
+
+/// What is packed, bit by bit and byte by byte.
+struct Packed {
+    at: *const u8,
+    /// Bits that were taken and not used yet, above them a one; 1 where there are none.
+    bits: u32,
+}
+
+impl Packed {
+    /// # Safety
+    /// A byte is left.
+    #[inline(always)]
+    unsafe fn byte(&mut self) -> u8 {
+        // Safety: as the caller says.
+        unsafe {
+            let byte = *self.at;
+            self.at = self.at.add(1);
+            byte
+        }
+    }
+
+    /// # Safety
+    /// A bit is left.
+    #[inline(always)]
+    unsafe fn bit(&mut self) -> usize {
+        if self.bits == 1 {
+            // Safety: where no bit is at hand, the next byte has some.
+            self.bits = u32::from(unsafe { self.byte() }) | 0x100;
+        }
+        let bit = self.bits & 1;
+        self.bits >>= 1;
+        bit as usize
+    }
+
+    /// A number from 1 on: after each 0 comes a bit of it, and a 1 ends it.
+    ///
+    /// # Safety
+    /// A number is left.
+    #[inline(always)]
+    unsafe fn number(&mut self) -> usize {
+        let mut number = 1;
+        // Safety: as the caller says.
+        while unsafe { self.bit() } == 0 {
+            number = number << 1 | unsafe { self.bit() };
+        }
+        number
+    }
+}
+
+/// Unpacks what `cross/pack` packed from `packed` on to all bytes from `at` to `end`; returns where that ends.
+///
+/// # Safety
+/// It is the packed form of as many bytes, and nobody else uses them.
+#[cfg_attr(hot_loops, optimize(speed))]
+pub unsafe extern "C" fn unpack(packed: *const u8, mut at: *mut u8, end: *mut u8) -> *const u8 {
+    let mut packed = Packed {
+        at: packed,
+        bits: 1,
+    };
+    let mut distance = 0;
+    // Safety: what was packed tells of as many bytes as there is room for, and of none before the first.
+    unsafe {
+        while at != end {
+            // Bytes as they are come first and after each 0.
+            for _ in 0..packed.number() {
+                *at = packed.byte();
+                at = at.add(1);
+            }
+            if at == end {
+                break;
+            }
+            // Then such as were there before: as far back as the last ones were, or elsewhere.
+            let mut elsewhere = packed.bit();
+            loop {
+                let mut len = 0;
+                if elsewhere == 1 {
+                    distance = (packed.number() - 1) << 8;
+                    distance += usize::from(packed.byte()) + 1;
+                    len = 1;
+                }
+                len += packed.number();
+                for _ in 0..len {
+                    *at = *at.sub(distance);
+                    at = at.add(1);
+                }
+                if at == end {
+                    break;
+                }
+                elsewhere = packed.bit();
+                if elsewhere == 0 {
+                    break;
+                }
+            }
+        }
+    }
+    packed.at
+}
+
+/// Where constants and data are, and what is packed, `cross/packed.ld` says.
+#[cfg(packed)]
+core::arch::global_asm!(
+    ".section .text.btfly_unpack, \"ax\"",
+    ".globl btfly_unpack",
+    "btfly_unpack:",
+    "adrp x0, btfly_packed",
+    "add x0, x0, :lo12:btfly_packed",
+    "adrp x1, btfly_constants",
+    "adrp x2, btfly_constants_end",
+    "add x2, x2, :lo12:btfly_constants_end",
+    "bl {unpack}",
+    "adrp x1, btfly_data",
+    "adrp x2, btfly_data_end",
+    "add x2, x2, :lo12:btfly_data_end",
+    "bl {unpack}",
+    // Constants stay what they are: mprotect(2), to read only.
+    "adrp x0, btfly_constants",
+    "adrp x1, btfly_constants_end",
+    "add x1, x1, :lo12:btfly_constants_end",
+    "sub x1, x1, x0",
+    "mov x2, #1",
+    "mov x8, #226",
+    "svc #0",
+    "b _start",
+    unpack = sym unpack,
+);
