@@ -1,5 +1,6 @@
 //! The `btfly` command.
 #![deny(unsafe_code)]
+#![cfg_attr(not(any(feature = "full", test)), no_main)]
 
 mod cli;
 mod tools;
@@ -9,6 +10,10 @@ mod tools;
 #[global_allocator]
 static HEAP: btfly::sys::heap::Heap = btfly::sys::heap::Heap::new();
 
+#[cfg(any(feature = "full", test))]
 fn main() -> std::process::ExitCode {
-    cli::main(std::env::args_os().skip(1))
+    cli::main(std::env::args_os().skip(1)).into()
 }
+
+#[cfg(not(any(feature = "full", test)))]
+btfly::start!(cli::main);

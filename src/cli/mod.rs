@@ -66,7 +66,6 @@ use common::Common;
 use failure::{Class, Failure};
 
 use std::ffi::OsString;
-use std::process::ExitCode;
 
 use crate::tools;
 
@@ -161,13 +160,14 @@ const UNKNOWN: &str = match cfg!(feature = "full") {
 };
 
 /// Runs the command in `args`, and prints what went wrong in at most three lines.
-pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
+/// Returns the status.
+pub fn main(args: impl Iterator<Item = OsString>) -> u8 {
     let result = text(args).and_then(dispatch);
     let Err(failure) = result else {
-        return ExitCode::SUCCESS;
+        return 0;
     };
     failure.print();
-    ExitCode::from(failure.class() as u8)
+    failure.class() as u8
 }
 
 fn text(args: impl Iterator<Item = OsString>) -> Result<Vec<String>, Failure> {

@@ -57,6 +57,8 @@ pub mod rlimit;
 #[cfg(feature = "full")]
 pub mod security;
 pub mod signals;
+#[cfg(not(feature = "full"))]
+pub mod start;
 pub mod stdio;
 pub mod tracefs;
 #[cfg(packed)]
