@@ -120,6 +120,11 @@ impl<'p> Asked<'p> {
     }
 
     /// The arguments that are no options.
+    pub fn words(&self) -> &[String] {
+        &self.words
+    }
+
+    /// The files that are named.
     pub fn into_objects(self) -> Vec<String> {
         self.words
     }

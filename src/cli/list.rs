@@ -2,7 +2,6 @@
 
 use super::tool::Board;
 use super::{Common, Failure, line_of, no_more, output};
-#[cfg(feature = "full")]
 use super::{TRACE, trace};
 use crate::tools;
 
@@ -25,11 +24,8 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
         line_of(&mut text, "", "", &needs);
         line_of(&mut text, "", "", &here);
     }
-    #[cfg(feature = "full")]
-    {
-        line_of(&mut text, "", TRACE.name, TRACE.about);
-        line_of(&mut text, "", "", "needs: a tracepoint, or kprobes");
-        line_of(&mut text, "", "", trace::here());
-    }
+    line_of(&mut text, "", TRACE.name, TRACE.about);
+    line_of(&mut text, "", "", "needs: a tracepoint, or kprobes");
+    line_of(&mut text, "", "", trace::here());
     output::print(&text)
 }

@@ -57,7 +57,6 @@ mod status;
 mod taking;
 mod ticker;
 mod tool;
-#[cfg(feature = "full")]
 mod trace;
 #[cfg(feature = "full")]
 mod unload;
@@ -143,7 +142,6 @@ const COMMANDS: &[Command] = &[
 ];
 
 /// The tool that is made of what is asked for.
-#[cfg(feature = "full")]
 const TRACE: Command = Command {
     name: "trace",
     about: "what a function of the kernel is called with, or a tracepoint tells",
@@ -154,7 +152,7 @@ const TRACE: Command = Command {
 const UNKNOWN: &str = match cfg!(feature = "full") {
     true => "btfly without arguments lists the commands",
     false => {
-        "btfly without arguments lists the commands; load, trace, check, doctor and btf are in \
+        "btfly without arguments lists the commands; load, check, doctor and btf are in \
          the build made with cross/build --full"
     }
 };
@@ -206,7 +204,6 @@ fn dispatch(args: Vec<String>) -> Result<(), Failure> {
         let (rest, common) = Common::take(&rest)?;
         return tool::run(tool, &rest, &common);
     }
-    #[cfg(feature = "full")]
     if name == TRACE.name {
         let (rest, common) = Common::take(&rest)?;
         return trace::run(&rest, common);
@@ -292,7 +289,6 @@ fn help() -> String {
     for tool in tools::all() {
         line(&mut text, tool.name, tool.about);
     }
-    #[cfg(feature = "full")]
     line(&mut text, TRACE.name, TRACE.about);
     text.push_str("\nCommands:\n");
     for command in COMMANDS {

@@ -7,8 +7,8 @@ use btfly::sys::tracefs::{Space, Tracefs};
 use btfly::target::{TypeSource, Wanted, tracepoint_fields};
 
 use super::run::Asked;
+use super::taking;
 use super::{Common, Failure, attach_options, common as every, output, output_options};
-use super::{ring_options, taking};
 use crate::tools::trace::{self, Argument, Facts, Place, Plan, Refusal, Words};
 
 const NAME: &str = "trace";
@@ -54,7 +54,8 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
         let parts = [
             HELP,
             attach_options::HELP,
-            ring_options::HELP,
+            #[cfg(feature = "full")]
+            super::ring_options::HELP,
             output_options::HELP,
             every::HELP,
         ];

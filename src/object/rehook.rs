@@ -1,8 +1,6 @@
 //! Other kinds and places for programs than their sections say, before they are loaded.
 
-#[cfg(feature = "full")]
-use super::hook;
-use super::{Hook, Object, ObjectError, Program, kinds};
+use super::{Hook, Object, ObjectError, Program, hook, kinds};
 
 impl<'a> Object<'a> {
     /// Makes a program what it were if its section were called `section`: for sections with names of
@@ -10,7 +8,6 @@ impl<'a> Object<'a> {
     ///
     /// # Errors
     /// No such program; no kind of this name, with those that come near; a place that can't be read.
-    #[cfg(feature = "full")]
     pub fn set_section(&mut self, program: &str, section: &'a str) -> Result<(), ObjectError> {
         let program = self.program_mut(program)?;
         let name = section.strip_prefix('?').unwrap_or(section);
@@ -21,12 +18,14 @@ impl<'a> Object<'a> {
         })?;
         if hook == Hook::Unknown {
             let section = section.into();
-            let near = kinds::near(name);
             let program = program.name.into();
             return Err(ObjectError::UnknownSection {
                 program,
                 section,
-                near,
+                #[cfg(feature = "full")]
+                near: kinds::near(name),
+                #[cfg(not(feature = "full"))]
+                near: String::new(),
             });
         }
         (program.kind, program.hook) = (kind, hook);

@@ -20,7 +20,6 @@ pub trait Target: Types {
     }
 
     /// The name at `offset`, also where it is none that was looked for.
-    #[cfg(feature = "full")]
     fn text(&self, offset: StrOffset) -> Option<String> {
         self.name(offset).map(Into::into)
     }

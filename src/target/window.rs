@@ -299,7 +299,6 @@ impl Target for WindowedBtf<'_> {
         found.map_or(&[], |(_, ids)| ids)
     }
 
-    #[cfg(feature = "full")]
     fn text(&self, offset: StrOffset) -> Option<String> {
         /// Bytes of the longest name, and a NUL.
         const LONGEST: usize = 256;

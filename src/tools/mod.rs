@@ -3,7 +3,6 @@
 mod data;
 mod exec;
 mod packed;
-#[cfg(feature = "full")]
 pub mod trace;
 
 use std::sync::OnceLock;

@@ -79,6 +79,7 @@ pub fn object<'o>(plan: &Plan, section: &'o str, types: btfly::btf::Btf<'o>) -> 
             kind: ProgramKind::UNKNOWN,
             hook: Hook::Unknown,
             autoload: true,
+            #[cfg(feature = "full")]
             exception_callback: None,
         }],
         maps: vec![
@@ -86,6 +87,7 @@ pub fn object<'o>(plan: &Plan, section: &'o str, types: btfly::btf::Btf<'o>) -> 
             map("scratch", BPF_MAP_TYPE_PERCPU_ARRAY, plan.room, 1),
         ],
         globals: Vec::new(),
+        #[cfg(feature = "full")]
         externs: Vec::new(),
     }
 }

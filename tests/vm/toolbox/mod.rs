@@ -36,7 +36,7 @@ use crate::watch::{Done, Watch, btfly, full};
 
 /// The build that people copy to a board for its tools; the full one where it is asked for what only that has.
 pub fn build(args: &[&str]) -> Command {
-    let more = ["trace", "--btf", "--where", "--without", "--as-kernel"];
+    let more = ["--btf", "--where", "--without", "--as-kernel"];
     let mut command = match args.iter().any(|arg| more.contains(arg)) {
         true => full(),
         false => btfly(),

@@ -8,20 +8,18 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{event_of, event_with, is_number, json, objects, own_pid, tool};
+use super::{build, event_of, event_with, is_number, json, objects, own_pid, tool};
 use crate::board::on_board;
 use crate::left::Snapshot;
 use crate::program::{BUSYBOX, tag};
 use crate::tools::run as busybox;
-use crate::watch::{Done, Watch, full};
+use crate::watch::{Done, Watch};
 
 const USAGE: i32 = 1;
 const MISSING: i32 = 3;
 
 fn run(args: &[&str]) -> Done {
-    let mut command = full();
-    command.arg("trace").args(args);
-    Watch::spawn(command).end()
+    Watch::spawn(build(&[&["trace"], args].concat())).end()
 }
 
 /// The function that removes a file, which 7.x calls otherwise.
