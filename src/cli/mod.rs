@@ -41,6 +41,8 @@ mod once;
 mod output;
 mod output_options;
 #[cfg(feature = "full")]
+mod perf;
+#[cfg(feature = "full")]
 mod prog;
 #[cfg(feature = "full")]
 mod ring_options;
@@ -116,6 +118,12 @@ const COMMANDS: &[Command] = &[
         name: "link",
         about: "list and detach what attaches programs",
         run: link::run,
+    },
+    #[cfg(feature = "full")]
+    Command {
+        name: "perf",
+        about: "list which process has which program at which probe or tracepoint",
+        run: perf::run,
     },
     #[cfg(feature = "full")]
     Command {

@@ -25,6 +25,9 @@ unsafe impl Attr for MapElemAttr {}
 #[cfg(feature = "full")]
 unsafe impl Attr for super::abi::MapBatchAttr {}
 // Safety: as above.
+#[cfg(feature = "full")]
+unsafe impl Attr for super::abi::TaskFdAttr {}
+// Safety: as above.
 unsafe impl Attr for ProgLoadAttr {}
 // Safety: as above.
 unsafe impl Attr for ProgTestRunAttr {}

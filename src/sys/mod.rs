@@ -60,6 +60,8 @@ pub mod signals;
 #[cfg(not(feature = "full"))]
 pub mod start;
 pub mod stdio;
+#[cfg(feature = "full")]
+pub mod task_fd;
 pub mod tracefs;
 #[cfg(packed)]
 mod unpack;

@@ -364,3 +364,33 @@ fn what_programs_print_is_traced() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     kept.unload();
 }
+
+#[test]
+fn who_has_a_program_at_a_probe_is_told_as_by_bpftool() {
+    on_board!(board);
+    if !board.has_btf() || !board.has_kprobes() {
+        assert_eq!(printed(&["perf", "list", "--json"]), "[]\n");
+        return;
+    }
+    let before = Snapshot::take();
+    assert_eq!(printed(&["perf", "list"]), "");
+    let mut command = full();
+    command.args(["trace", "--json", "vfs_unlink", "if", "pid", "==", "1"]);
+    let watch = Watch::spawn(command);
+    watch.attached();
+    let ours = json(&printed(&["perf", "list", "--json"]));
+    assert_eq!(ours, json(&theirs(&["-j", "perf", "list"])));
+    let first = &ours.as_array().unwrap()[0];
+    assert_eq!(
+        (&first["fd_type"], &first["func"]),
+        (&"kprobe".into(), &"vfs_unlink".into())
+    );
+    let text = printed(&["perf", "show"]);
+    assert_eq!(text, theirs(&["perf", "show"]));
+    assert!(
+        text.starts_with(&format!("pid {}  fd ", watch.pid())),
+        "{text}"
+    );
+    watch.stop();
+    before.is_restored();
+}

@@ -62,6 +62,32 @@ pub struct LinkDetails {
 }
 const_assert_eq!(size_of::<LinkDetails>(), 80);
 
+/// Argument of `BPF_TASK_FD_QUERY`, which the kernel writes its answer into.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct TaskFdAttr {
+    /// The process.
+    pub pid: u32,
+    /// Its descriptor.
+    pub fd: u32,
+    /// Flags, zero.
+    pub flags: u32,
+    /// Bytes at `buf`; the kernel writes how long the name is.
+    pub buf_len: u32,
+    /// Address for the name.
+    pub buf: u64,
+    /// Answer: id of the program.
+    pub prog_id: u32,
+    /// Answer: one of `BPF_FD_TYPE_*`.
+    pub fd_type: u32,
+    /// Answer: bytes from the name on.
+    pub probe_offset: u64,
+    /// Answer: address of a probe.
+    pub probe_addr: u64,
+}
+const_assert_eq!(size_of::<TaskFdAttr>(), 48);
+const_assert_eq!(offset_of!(TaskFdAttr, probe_offset), 32);
+
 /// Where a perf event is one of (`enum bpf_perf_event_type`).
 pub mod perf_event {
     /// `BPF_PERF_EVENT_UPROBE`.
