@@ -137,7 +137,7 @@ fn programs_are_listed_and_dumped_as_by_bpftool() {
 
 #[test]
 fn a_program_is_shown_by_each_of_its_names() {
-    on_board!(board);
+    on_board!();
     let kept = Kept::load("tests/pinned.bpf.o", &["--prog", "count"]);
     let shown = printed(&["prog", "show", "name", "count"]);
     let id = shown.split(':').next().unwrap().to_owned();
@@ -163,8 +163,9 @@ fn a_program_is_shown_by_each_of_its_names() {
         dump.contains("(95) exit\n") && dump.contains("= map[id:"),
         "{dump}"
     );
+    // Its own types have nothing to do with the kernel's.
     assert_eq!(
-        board.has_btf(),
+        !as_json["btf_id"].is_null(),
         dump.contains("; if (ctx->args[1] != NR_PRCTL"),
         "{dump}"
     );
