@@ -229,6 +229,29 @@ const PAGES: &[Page] = &[
         shows: "short-lived",
     },
     Page {
+        tool: "fsslower",
+        args: &["-m", "0"],
+        work: || {
+            // Where the disk itself is a file, /tmp/disk.
+            fs::create_dir("/tmp/mounted").unwrap();
+            run(&["mke2fs", "/dev/loop0"]);
+            run(&["mount", "-t", "ext4", "/dev/loop0", "/tmp/mounted"]);
+            run(&[
+                "dd",
+                "if=/bin/busybox",
+                "of=/tmp/mounted/copy",
+                "bs=64k",
+                "count=4",
+                "conv=fsync",
+            ]);
+            run(&["cat", "/tmp/mounted/copy"]);
+            run(&["umount", "/tmp/mounted"]);
+            // A folder on which something is mounted stays.
+            fs::remove_dir("/tmp/mounted").unwrap();
+        },
+        shows: "copy",
+    },
+    Page {
         tool: "funclatency",
         args: &["vfs_read", "-u"],
         work: files,
