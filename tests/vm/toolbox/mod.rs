@@ -3,6 +3,8 @@
 
 mod beside;
 mod beside_counts;
+mod beside_disk;
+mod beside_waits;
 mod bio;
 mod biolatency;
 mod boot;
