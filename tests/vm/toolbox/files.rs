@@ -1,9 +1,9 @@
 //! `btfly vfsstat`, `filetop`, `filelife`, `fsslower` and `cachestat`, over files of this process.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Seek, Write};
+use std::io::{PipeWriter, Read, Seek, Write};
 use std::path::Path;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -105,6 +105,13 @@ fn calls_of_a_process_are_counted_each() {
     before.is_restored();
 }
 
+/// A thread that reads of a pipe until that is closed.
+fn reader_that_waits() -> (JoinHandle<()>, PipeWriter) {
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let read = move || assert_eq!(reader.read(&mut [0]).unwrap(), 0);
+    (thread::spawn(read), writer)
+}
+
 #[test]
 fn a_file_is_told_with_what_was_read_and_written_of_it() {
     on_board!(board);
@@ -119,11 +126,22 @@ fn a_file_is_told_with_what_was_read_and_written_of_it() {
         "filetop",
         &with_types(&["-p", &own_pid(), "-r", "100"], &types),
     );
+    // Who waits in a read, as of a pipe, hides no other's.
+    let waiting: Vec<_> = (0..40).map(|_| reader_that_waits()).collect();
+    thread::sleep(Duration::from_millis(300));
     let mut file = File::create(&path).unwrap();
     (0..10).for_each(|_| file.write_all(&[1; 1000]).unwrap());
     let mut file = File::open(&path).unwrap();
     let mut bytes = [0; 1000];
     (0..5).for_each(|_| file.read_exact(&mut bytes).unwrap());
+    // All the rest, which is less than there is room for, and nothing.
+    let mut bytes = [0; 20_000];
+    assert_eq!(file.read(&mut bytes).unwrap(), 5000);
+    assert_eq!(file.read(&mut bytes).unwrap(), 0);
+    for (thread, writer) in waiting {
+        drop(writer);
+        thread.join().unwrap();
+    }
     let done = watch.stop();
     // It may have shown it in parts, each second.
     let mut sums = [0; 4];
@@ -139,7 +157,7 @@ fn a_file_is_told_with_what_was_read_and_written_of_it() {
         }
         assert_eq!(entry["key"]["pid"].to_string(), own_pid(), "{entry}");
     }
-    assert_eq!(sums, [5, 10, 5000, 10_000], "{done:#?}");
+    assert_eq!(sums, [7, 10, 10_000, 10_000], "{done:#?}");
     fs::remove_file(&path).unwrap();
     before.is_restored();
 }
