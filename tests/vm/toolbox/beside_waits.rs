@@ -60,6 +60,7 @@ const SLOWER: &[Pair] = &[Pair {
     told: |line| words(line, &[1, 2, 4, 5]),
     tell: |event| texts(event, &["comm", "tid", "prev_comm", "prev_tid"]),
     fails: None,
+    blind: false,
 }];
 
 #[test]
