@@ -2,7 +2,8 @@
 //! described, packed, for src/tools/packed.rs; and the BTF files of the folder that BTFLY_WITH_BTF names, for
 //! src/target/more/embedded.rs: none without it.
 //!
-//! All are one stream of LZMA, in which each object is told by those before it, and 170 KB become 26.
+//! All are one stream of LZMA, the words of each tool and its object behind them, in which each is told by those
+//! before it, and 170 KB become 26.
 
 #[path = "build/slim.rs"]
 mod slim;
@@ -12,7 +13,7 @@ mod slim;
 mod tools;
 
 use std::env;
-use std::fmt::Write;
+use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -26,7 +27,7 @@ const LAYOUT: &str = "cross/packed.ld";
 /// The object of the tool that has code of its own.
 const OWN: &str = "exec";
 
-/// The objects that come first. Whatever stands before an object is unpacked before it, which takes some 80
+/// The objects that come first. Whatever stands before a tool is unpacked before it, which takes some 80
 /// instructions a byte: funclatency is compared with one that needs nothing but the function's name to begin, and
 /// oomkill looks through the kernel's types twice.
 const FIRST: [&str; 3] = ["funclatency", "oomkill", OWN];
@@ -57,38 +58,25 @@ fn pack_objects(out: &Path) {
         let bytes = fs::read(Path::new(OBJECTS).join(format!("{name}.bpf.o")));
         slim::slim(&bytes.unwrap_or_else(|e| panic!("the object of {name}: {e}")))
     };
-    // The words come first: whoever looks for a tool unpacks them.
-    let mut words = String::new();
-    let mut objects = Vec::new();
-    let mut places = Vec::new();
+    let mut all = Vec::new();
     let others = tools::ALL.iter().map(|tool| tool.object);
     let others = others.filter(|name| !FIRST.contains(name));
     for name in FIRST.into_iter().chain(others) {
         let bytes = object(name);
-        places.push((name, objects.len(), bytes.len()));
-        objects.extend(bytes);
-    }
-    let place = |object: &str| {
-        let found = places.iter().find(|(name, ..)| *name == object);
-        let (_, at, len) = found.expect("each has its place");
-        (*at, *len)
-    };
-    // Where an object is depends on how long the words are that say it: numbers of one width.
-    let tell = |words: &mut String, behind: usize| {
-        words.clear();
-        for tool in tools::ALL {
-            let (at, len) = place(tool.object);
-            write!(words, "{:06}\0{len}\0{}\x01", behind + at, tool.words()).unwrap();
+        // Of each tool its place in lists, the length of its object, and its words; the one with code of its own
+        // has none.
+        let mut tools = tools::ALL.iter().enumerate();
+        let (place, words) = match tools.find(|(_, tool)| tool.object == name) {
+            Some((place, tool)) => (place, tool.words()),
+            None => (0, "\0\0".into()),
+        };
+        write!(all, "{place}\0{}\0{words}\x01", bytes.len()).unwrap();
+        if name == OWN {
+            let at = format!("({}, {})", all.len(), bytes.len());
+            fs::write(out.join(OWN), at).expect("the place of an object");
         }
-    };
-    tell(&mut words, 0);
-    let behind = words.len();
-    tell(&mut words, behind);
-    fs::write(out.join("words"), format!("(0, {behind})")).expect("the place of the words");
-    let (at, len) = place(OWN);
-    let at = format!("({}, {len})", behind + at);
-    fs::write(out.join(OWN), at).expect("the place of an object");
-    let all = [words.as_bytes(), &objects].concat();
+        all.extend(bytes);
+    }
     let mut options = Lzma2Options::with_preset(9);
     options.lzma_options.dict_size = u32::try_from(all.len().next_power_of_two()).unwrap();
     let window = options.lzma_options.dict_size.to_string();

@@ -208,18 +208,16 @@ fn dispatch(args: Vec<String>) -> Result<(), Failure> {
     if rest == ["-h"] {
         rest = vec!["--help"];
     }
-    if let Some(tool) = tools::find(name) {
+    // Tools come last: to find that there is none of a name, all are unpacked.
+    let mut commands = COMMANDS.iter().chain([&TRACE]);
+    if let Some(command) = commands.find(|command| command.name == name) {
         let (rest, common) = Common::take(&rest)?;
-        return tool::run(tool, &rest, &common);
+        return (command.run)(&rest, common);
     }
-    if name == TRACE.name {
-        let (rest, common) = Common::take(&rest)?;
-        return trace::run(&rest, common);
-    }
-    match COMMANDS.iter().find(|c| c.name == name) {
-        Some(command) => {
+    match tools::find(name) {
+        Some(tool) => {
             let (rest, common) = Common::take(&rest)?;
-            (command.run)(&rest, common)
+            tool::run(tool, &rest, &common)
         }
         None => Err(Failure::usage(format!("there is no command '{name}'")).with_hint(UNKNOWN)),
     }

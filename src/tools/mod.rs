@@ -150,13 +150,26 @@ impl Total {
 pub fn all() -> &'static [Tool] {
     static ALL: OnceLock<Vec<Tool>> = OnceLock::new();
     ALL.get_or_init(|| {
+        let mut tools = packed::Tools::new();
+        let mut places = Vec::new();
         let mut all = vec![exec::TOOL];
-        all.extend(packed::described());
+        // They are packed in an order of their own.
+        while let Some((place, tool)) = tools.find(&|name| !name.is_empty()) {
+            let at = places.iter().filter(|other| **other < place).count();
+            places.push(place);
+            all.insert(1 + at, tool);
+        }
         all
     })
 }
 
-/// The tool with this name or alias.
+/// The tool with this name or alias. Not by all of them, most of which need not be unpacked.
 pub fn find(name: &str) -> Option<&'static Tool> {
-    all().iter().find(|t| t.name == name || t.alias == name)
+    static EXEC: Tool = exec::TOOL;
+    if name == EXEC.name || name == EXEC.alias {
+        return Some(&EXEC);
+    }
+    let mut tools = packed::Tools::new();
+    let (_, tool) = tools.find(&|other| other == name && !name.is_empty())?;
+    Some(Box::leak(Box::new(tool)))
 }

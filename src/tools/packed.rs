@@ -1,9 +1,14 @@
 //! Objects and words as they are kept in the binary: packed, by `build.rs`, the objects without their lines.
 
+use lzma_rust2::{Lzma2Reader, Read};
+
 use super::{Data, Options, Tool, Work};
 
-/// The object of a tool, packed.
-pub struct Packed(pub Place);
+/// The object of a tool.
+pub enum Packed {
+    At(Place),
+    Unpacked(&'static [u8]),
+}
 
 /// Where it is in what is packed, and how long.
 pub type Place = (usize, usize);
@@ -11,15 +16,12 @@ pub type Place = (usize, usize);
 /// Takes the object `NAME.bpf.o` of `prebuilt/arm64` into the binary, where it is packed with all others.
 macro_rules! packed {
     ($name:literal) => {
-        $crate::tools::packed::Packed(include!(concat!(env!("OUT_DIR"), "/", $name)))
+        $crate::tools::packed::Packed::At(include!(concat!(env!("OUT_DIR"), "/", $name)))
     };
 }
 pub(super) use packed;
 
 static ALL: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/packed.lzma2"));
-
-/// The words of the tools that are described.
-const WORDS: Packed = Packed(include!(concat!(env!("OUT_DIR"), "/words")));
 
 /// Bytes of all together, and some more.
 const WINDOW: u32 = include!(concat!(env!("OUT_DIR"), "/window"));
@@ -27,56 +29,86 @@ const WINDOW: u32 = include!(concat!(env!("OUT_DIR"), "/window"));
 impl Packed {
     /// The bytes. They stay until the program ends.
     pub fn unpack(&self) -> &'static [u8] {
+        let (at, len) = match *self {
+            Packed::At(place) => place,
+            Packed::Unpacked(bytes) => return bytes,
+        };
+        let mut tools = Tools::new();
         // What the build packed can be unpacked; a test does it with each.
-        self.bytes().unwrap_or_default().leak()
+        let bytes = tools.pass(at).and_then(|()| tools.take(len));
+        bytes.unwrap_or_default()
+    }
+}
+
+/// The tools that are described in words (`described.rs`), one after the other: of each the words, and behind them
+/// its object. Whoever wants one need not unpack those behind it.
+pub struct Tools(Lzma2Reader<&'static [u8]>);
+
+impl Tools {
+    pub fn new() -> Tools {
+        Tools(Lzma2Reader::new(ALL, WINDOW, None))
     }
 
-    fn bytes(&self) -> Option<Vec<u8>> {
-        use lzma_rust2::{Lzma2Reader, Read};
-        let (at, len) = self.0;
-        let mut reader = Lzma2Reader::new(ALL, WINDOW, None);
-        // What is before it is gone through, a piece at a time, and not kept.
+    /// The next one whose name or alias is wanted, and its place among all.
+    pub fn find(&mut self, wanted: &dyn Fn(&str) -> bool) -> Option<(usize, Tool)> {
+        loop {
+            let mut words = Vec::new();
+            let mut byte = [0];
+            loop {
+                self.0.read_exact(&mut byte).ok()?;
+                if byte == [1] {
+                    break;
+                }
+                words.extend(byte);
+            }
+            let words = core::str::from_utf8(words.leak()).ok()?;
+            let mut parts = words.splitn(12, '\0');
+            let mut next = || parts.next();
+            let (place, len) = (next()?.parse().ok()?, next()?.parse().ok()?);
+            let (name, alias) = (next()?, next()?);
+            if !wanted(name) && !wanted(alias) {
+                self.pass(len)?;
+                continue;
+            }
+            let about = next()?;
+            let (words, shows) = (next()?, next()?);
+            let hook = (next()?, next()?);
+            let work = Work::Data(Data {
+                words,
+                shows,
+                place: (!hook.0.is_empty()).then_some(hook),
+                interval: next()?,
+                without_types: next()?,
+                options: Options(next()?),
+            });
+            let object = Packed::Unpacked(self.take(len)?);
+            let tool = Tool {
+                name,
+                alias,
+                about,
+                object,
+                work,
+            };
+            return Some((place, tool));
+        }
+    }
+
+    /// Goes over so many bytes, a piece at a time.
+    fn pass(&mut self, mut left: usize) -> Option<()> {
         let mut passed = [0; 1024];
-        let mut left = at;
         while left > 0 {
             let piece = passed.get_mut(..left.min(1024))?;
             left -= piece.len();
-            reader.read_exact(piece).ok()?;
+            self.0.read_exact(piece).ok()?;
         }
-        let mut bytes = vec![0; len];
-        reader.read_exact(&mut bytes).ok()?;
-        Some(bytes)
+        Some(())
     }
-}
 
-/// The tools that are described in words (`described.rs`): of each where its object is, and the parts of its
-/// words.
-pub fn described() -> impl Iterator<Item = Tool> {
-    let words = core::str::from_utf8(WORDS.unpack()).unwrap_or_default();
-    words.split_terminator('\x01').filter_map(tool)
-}
-
-fn tool(words: &'static str) -> Option<Tool> {
-    let mut parts = words.splitn(12, '\0');
-    let mut next = || parts.next();
-    let object = Packed((next()?.parse().ok()?, next()?.parse().ok()?));
-    let (name, alias, about) = (next()?, next()?, next()?);
-    let (words, shows) = (next()?, next()?);
-    let place = (next()?, next()?);
-    Some(Tool {
-        name,
-        alias,
-        about,
-        object,
-        work: Work::Data(Data {
-            words,
-            shows,
-            place: (!place.0.is_empty()).then_some(place),
-            interval: next()?,
-            without_types: next()?,
-            options: Options(next()?),
-        }),
-    })
+    fn take(&mut self, len: usize) -> Option<&'static [u8]> {
+        let mut bytes = vec![0; len];
+        self.0.read_exact(&mut bytes).ok()?;
+        Some(bytes.leak())
+    }
 }
 
 #[cfg(test)]
@@ -84,7 +116,7 @@ mod tests {
     use btfly::btf::Types;
     use btfly::object::Object;
 
-    use crate::tools::all;
+    use crate::tools::{all, find};
 
     /// All that a loader sees of an object but for its lines.
     fn told(object: &Object<'_>) -> String {
@@ -111,6 +143,18 @@ mod tests {
         format!(
             "{license} {code:?} {accesses:?} {functions:?} {programs:?} {maps:?} {globals:?} {names:?}"
         )
+    }
+
+    #[test]
+    fn a_tool_is_found_by_each_of_its_names() {
+        for tool in all() {
+            for name in [tool.name, tool.alias] {
+                let found = find(name).unwrap();
+                assert_eq!((found.name, found.about), (tool.name, tool.about));
+                assert!(found.object.unpack() == tool.object.unpack(), "{name}");
+            }
+        }
+        assert!(find("").is_none() && find("exe").is_none());
     }
 
     #[test]
