@@ -77,7 +77,7 @@ pub fn run(args: &[&str], _: Common) -> Result<(), Failure> {
         roots.extend(found);
     }
     match dump.format {
-        Format::Raw => raw(&types, &dump, &roots),
+        Format::Raw => raw(&types.in_order(), &dump, &roots),
         Format::C => {
             if let Some(text) = &dump.grep {
                 roots.extend(dump::matching(&types, text).map_err(|error| damaged(&error))?);

@@ -12,11 +12,18 @@ const PAGE: usize = 4096;
 
 /// Pages of records and of names that are kept. Records are asked for in about their order, names
 /// from all over the place.
-const RECORDS: usize = 32;
-const NAMES: usize = 64;
+const RECORDS: usize = 16;
+const NAMES: usize = 48;
 
-/// The index has the place of every fourth type.
-const STRIDE: u32 = 4;
+/// The same where all types are asked for once, one after another.
+const RECORDS_IN_ORDER: usize = 4;
+const NAMES_IN_ORDER: usize = 16;
+
+/// The index has the place of every eighth type.
+const STRIDE: u32 = 8;
+
+/// Bytes before what a record has of its kind.
+const HEAD: usize = 12;
 
 /// How many records' places are remembered.
 const FOUND: usize = 128;
@@ -26,7 +33,7 @@ const CUT: BtfError = BtfError::Truncated("a type record");
 /// Every type of a BTF, and every name.
 ///
 /// # Memory
-/// 256 KiB of pages at most, and a byte for each type.
+/// 256 KiB of pages at most, and half a byte for each type.
 pub struct WholeBtf {
     source: Source<'static>,
     layout: Layout,
@@ -51,6 +58,8 @@ struct Found {
     /// Bytes from the start of the type section.
     at: usize,
     len: usize,
+    /// Its header, which is what most ask for.
+    head: [u8; HEAD],
 }
 
 impl Found {
@@ -58,6 +67,7 @@ impl Found {
         id: TypeId::VOID,
         at: 0,
         len: 0,
+        head: [0; HEAD],
     };
 }
 
@@ -82,6 +92,13 @@ impl WholeBtf {
     pub fn in_memory(bytes: Vec<u8>, base: Option<WholeBtf>) -> Result<WholeBtf, BtfError> {
         let len = bytes.len() as u64;
         WholeBtf::new(Source::Owned(bytes), len, base)
+    }
+
+    /// The same for whoever asks for all types once, one after another: with fewer pages.
+    pub fn in_order(mut self) -> WholeBtf {
+        self.records = RefCell::new(Pages::new(RECORDS_IN_ORDER));
+        self.names = RefCell::new(Pages::new(NAMES_IN_ORDER));
+        self
     }
 
     fn new(
@@ -132,6 +149,11 @@ impl WholeBtf {
     fn len_at(&self, at: usize) -> Result<usize, BtfError> {
         let mut info = [0; 4];
         self.copy(at + 4, &mut info)?;
+        self.len_of(info)
+    }
+
+    /// Bytes of a record with this `info`.
+    fn len_of(&self, info: [u8; 4]) -> Result<usize, BtfError> {
         let info = u32::from_le_bytes(info);
         let kind = (info >> 24) as u8 & 0x1f;
         record_len(info)
@@ -143,6 +165,7 @@ impl WholeBtf {
     }
 
     /// Copies bytes of the type section.
+    #[cfg_attr(hot_loops, optimize(speed))]
     fn copy(&self, at: usize, out: &mut [u8]) -> Result<(), BtfError> {
         let end = at.checked_add(out.len());
         if end.is_none_or(|end| end > self.layout.types_len) {
@@ -152,6 +175,7 @@ impl WholeBtf {
         self.records.borrow_mut().copy(&self.source, at, out)
     }
 
+    #[cfg_attr(hot_loops, optimize(speed))]
     fn locate(&self, id: TypeId) -> Result<Found, BtfError> {
         let place = self.found.get(id.0 as usize % FOUND);
         if let Some(known) = place.map(Cell::get).filter(|known| known.id == id)
@@ -174,11 +198,11 @@ impl WholeBtf {
         for _ in 0..left {
             at += self.len_at(at)?;
         }
-        let found = Found {
-            id,
-            at,
-            len: self.len_at(at)?,
-        };
+        let mut head = [0; HEAD];
+        self.copy(at, &mut head)?;
+        let [_, _, _, _, a, b, c, d, ..] = head;
+        let len = self.len_of([a, b, c, d])?;
+        let found = Found { id, at, len, head };
         if let Some(place) = place {
             place.set(found);
         }
@@ -208,6 +232,10 @@ impl Types for WholeBtf {
     fn read(&self, id: TypeId, at: usize, out: &mut [u8]) -> Result<(), BtfError> {
         let holder = self.holder(id);
         let found = holder.locate(id)?;
+        if at == 0 && out.len() == HEAD {
+            out.copy_from_slice(&found.head);
+            return Ok(());
+        }
         match at.checked_add(out.len()) {
             Some(end) if end <= found.len => holder.copy(found.at + at, out),
             _ => Err(CUT),
@@ -234,7 +262,7 @@ impl Whole for WholeBtf {
         let found = holder.locate(id)?;
         out.resize(found.len, 0);
         holder.copy(found.at, out)?;
-        Header::parse(id, *out.first_chunk().ok_or(CUT)?)
+        Header::parse(id, found.head)
     }
 
     fn text(&self, offset: StrOffset, out: &mut Vec<u8>) -> Result<(), BtfError> {
@@ -272,6 +300,7 @@ impl Pages {
     }
 
     /// The bytes of the file from `at` on, as far as they are at hand.
+    #[cfg_attr(hot_loops, optimize(speed))]
     fn from<'p>(&'p mut self, source: &'p Source<'_>, at: usize) -> Result<&'p [u8], BtfError> {
         if let Some(bytes) = source.bytes() {
             return Ok(bytes.get(at..).unwrap_or_default());
@@ -294,6 +323,7 @@ impl Pages {
         Ok(place.get(at % PAGE..len).unwrap_or_default())
     }
 
+    #[cfg_attr(hot_loops, optimize(speed))]
     fn copy(&mut self, source: &Source<'_>, at: usize, out: &mut [u8]) -> Result<(), BtfError> {
         let mut rest = out;
         let mut at = at;
@@ -312,6 +342,7 @@ impl Pages {
     }
 
     /// Appends what is before the next NUL, and says whether there was one in the next `left` bytes.
+    #[cfg_attr(hot_loops, optimize(speed))]
     fn until_nul(
         &mut self,
         source: &Source<'_>,
