@@ -27,6 +27,9 @@ fn main() {
     };
     let binary = fs::read(from).unwrap_or_else(|e| panic!("{from}: {e}"));
     let (packed, told) = pack(&binary);
+    if fs::read(to).is_ok_and(|there| there == packed) {
+        return;
+    }
     // Another process may be starting what was made before.
     let new = format!("{to}.new");
     fs::write(&new, packed).unwrap_or_else(|e| panic!("{new}: {e}"));
