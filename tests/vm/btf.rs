@@ -4,8 +4,8 @@ use std::fs;
 use std::process;
 
 use crate::board::{object, on_board};
-use crate::bpftool::bpftool;
 use crate::left::Snapshot;
+use crate::loaded::{self, theirs};
 use crate::program::NOBODY;
 use crate::types::end;
 use crate::watch::{Done, Watch, full};
@@ -18,21 +18,7 @@ fn btf(args: &[&str]) -> Done {
 
 #[track_caller]
 fn printed(args: &[&str]) -> String {
-    let output = full().arg("btf").args(args).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success() && said.is_empty(),
-        "{args:?}: {said}"
-    );
-    String::from_utf8(output.stdout).unwrap()
-}
-
-#[track_caller]
-fn theirs(args: &[&str]) -> String {
-    let output = bpftool(args);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "bpftool {args:?}: {said}");
-    String::from_utf8(output.stdout).unwrap()
+    loaded::printed(&[&["btf"], args].concat())
 }
 
 #[track_caller]
