@@ -15,6 +15,8 @@ mod btf;
 mod built_in;
 #[path = "vm/compilers.rs"]
 mod compilers;
+#[path = "vm/completions.rs"]
+mod completions;
 #[cfg(feature = "full")]
 #[path = "vm/contexts.rs"]
 mod contexts;

@@ -26,6 +26,12 @@ const ACTIONS: [Action; 4] = [
     ("detach", detach),
 ];
 
+/// What each action is called.
+#[cfg(test)]
+pub fn actions() -> impl Iterator<Item = &'static str> {
+    ACTIONS.iter().map(|(name, _)| *name)
+}
+
 pub fn run(args: &[&str], _: Common) -> Result<(), Failure> {
     let (action, words) = loaded::words(args);
     loaded::act("link", HELP, &ACTIONS, action, &words)

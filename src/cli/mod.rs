@@ -9,6 +9,8 @@ mod btf_files;
 mod check;
 mod common;
 #[cfg(feature = "full")]
+mod completions;
+#[cfg(feature = "full")]
 mod count;
 #[cfg(feature = "full")]
 mod declared;
@@ -136,6 +138,12 @@ const COMMANDS: &[Command] = &[
         name: "check",
         about: "say what becomes of objects on other kernels, without root and without them",
         run: check::run,
+    },
+    #[cfg(feature = "full")]
+    Command {
+        name: "completions",
+        about: "print what makes bash, zsh or ash complete commands, options and names",
+        run: completions::run,
     },
     Command {
         name: "list",

@@ -15,6 +15,12 @@ const HELP: &str = "Usage: btfly perf list
 
 const ACTIONS: [Action; 2] = [("list", list), ("show", list)];
 
+/// What each action is called.
+#[cfg(test)]
+pub fn actions() -> impl Iterator<Item = &'static str> {
+    ACTIONS.iter().map(|(name, _)| *name)
+}
+
 pub fn run(args: &[&str], _: Common) -> Result<(), Failure> {
     let (action, words) = loaded::words(args);
     loaded::act("perf", HELP, &ACTIONS, action, &words)

@@ -30,6 +30,12 @@ const ACTIONS: [Action; 4] = [
     ("min", min::run),
 ];
 
+/// What each action is called.
+#[cfg(test)]
+pub fn actions() -> impl Iterator<Item = &'static str> {
+    ACTIONS.iter().map(|(name, _)| *name)
+}
+
 pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
     let first = args.iter().find(|arg| !arg.starts_with('-'));
     let Some(name) = first else {

@@ -28,7 +28,14 @@ pub struct Kind {
     pub next: fn(u32) -> io::Result<Option<u32>>,
     pub open: fn(u32) -> io::Result<OwnedFd>,
     /// Its number, its name as the kernel keeps it, and its tag.
-    told: fn(BorrowedFd<'_>) -> io::Result<Told>,
+    pub told: fn(BorrowedFd<'_>) -> io::Result<Told>,
+}
+
+impl Kind {
+    /// Whether a descriptor that is called so is one of these. There are links of both `bpf_link` and `bpf-link`.
+    pub fn is(&self, descriptor: Option<&str>) -> bool {
+        descriptor.is_some_and(|called| called.replace('_', "-") == self.descriptor)
+    }
 }
 
 type Told = (u32, [u8; 16], Option<[u8; 8]>);
@@ -148,8 +155,7 @@ fn open_pin(kind: &Kind, which: &str) -> Result<OwnedFd, Failure> {
         error => refused(which, error),
     })?;
     match kind_of(fd.as_fd()) {
-        // There are links of both `bpf_link` and `bpf-link`.
-        Some(found) if found.replace('_', "-") != kind.descriptor => Err(Failure::new(
+        Some(found) if !kind.is(Some(&found)) => Err(Failure::new(
             Class::Other,
             format!("what is pinned at {which} is no {}, but {found}", kind.what),
         )),

@@ -46,6 +46,12 @@ const ACTIONS: [Action; 14] = [
     ("pin", |words| loaded::pin(&loaded::MAPS, words)),
 ];
 
+/// What each action is called.
+#[cfg(test)]
+pub fn actions() -> impl Iterator<Item = &'static str> {
+    ACTIONS.iter().map(|(name, _)| *name)
+}
+
 pub fn run(args: &[&str], _: Common) -> Result<(), Failure> {
     let (action, words) = loaded::words(args);
     loaded::act("map", HELP, &ACTIONS, action, &words)

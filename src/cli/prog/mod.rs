@@ -39,6 +39,12 @@ const ACTIONS: [Action; 10] = [
     ("tracelog", act::trace),
 ];
 
+/// What each action is called.
+#[cfg(test)]
+pub fn actions() -> impl Iterator<Item = &'static str> {
+    ACTIONS.iter().map(|(name, _)| *name)
+}
+
 pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
     let (action, words) = loaded::words(args);
     if action == Some("load") && !words.words.contains(&"--help") {
