@@ -28,6 +28,8 @@ mod doctor;
 mod errors;
 #[path = "vm/exec.rs"]
 mod exec;
+#[path = "vm/feature.rs"]
+mod feature;
 #[path = "vm/features.rs"]
 mod features;
 #[path = "vm/globals.rs"]

@@ -1,12 +1,12 @@
 //! `btfly doctor`: what this board has of what objects need, above all which sources of types.
 
 use btfly::sys::Feature;
-use btfly::sys::probe_pmu::ProbePmu;
 use btfly::sys::tracefs::{Space, Tracefs};
 use btfly::sys::{kernel, permission};
 use btfly::target::{Found, Survey};
 use rustix::io::{self, Errno};
 
+use super::feature::{Probes, kprobes};
 use super::{Class, Common, Failure, output, parse};
 
 /// Say which sources of kernel types this board has, what else programs need, and what to do where
@@ -135,9 +135,9 @@ impl Findings {
             _ => "not known, as tracefs can't be read",
         };
         row("system calls", calls);
-        let kprobes = match (ProbePmu::find(Space::Kernel), tracefs.as_ref()) {
-            (Some(_), _) => "by perf events",
-            (None, Some(tracefs)) if tracefs.has_events(Space::Kernel) => "by tracefs",
+        let kprobes = match kprobes(Space::Kernel, tracefs.as_ref()) {
+            Probes { perf: true, .. } => "by perf events",
+            Probes { tracefs: true, .. } => "by tracefs",
             _ => "none (CONFIG_KPROBE_EVENTS)",
         };
         row("kprobes", kprobes);

@@ -20,6 +20,8 @@ mod doctor;
 mod events;
 mod extract;
 mod failure;
+#[cfg(feature = "full")]
+mod feature;
 mod format;
 #[cfg(feature = "full")]
 mod link;
@@ -126,6 +128,12 @@ const COMMANDS: &[Command] = &[
         name: "perf",
         about: "list which process has which program at which probe or tracepoint",
         run: perf::run,
+    },
+    #[cfg(feature = "full")]
+    Command {
+        name: "feature",
+        about: "list what this kernel has of BPF: types of programs and maps, helpers, settings",
+        run: feature::run,
     },
     #[cfg(feature = "full")]
     Command {

@@ -16,7 +16,7 @@ use rustix::io::{self, Errno};
 const FUNC_GET_ATTACH_COOKIE: u8 = 174;
 
 /// `Ok` where the kernel's answer is the one that only a kernel with the feature gives.
-fn answered<T>(answer: io::Result<T>, with_feature: Errno) -> io::Result<()> {
+pub(super) fn answered<T>(answer: io::Result<T>, with_feature: Errno) -> io::Result<()> {
     match answer {
         Ok(_) => Ok(()),
         Err(errno) if errno == with_feature => Ok(()),
@@ -87,13 +87,18 @@ pub(super) fn bpf_cookie() -> io::Result<()> {
 }
 
 pub(super) fn kprobe_multi() -> io::Result<()> {
+    kprobe_multi_as(BPF_TRACE_KPROBE_MULTI)
+}
+
+/// The same for attachments of another type.
+pub(super) fn kprobe_multi_as(attach_type: u32) -> io::Result<()> {
     let insns = [R0_IS_0, EXIT].concat();
-    let prog = load(BPF_PROG_TYPE_KPROBE, Some(BPF_TRACE_KPROBE_MULTI), &insns)?;
+    let prog = load(BPF_PROG_TYPE_KPROBE, Some(attach_type), &insns)?;
     let missing = c"btfly probes for what is no function";
     let names = [missing.as_ptr() as u64];
     let mut attr = LinkCreateMultiKprobeAttr {
         prog_fd: number(prog.as_fd()),
-        attach_type: BPF_TRACE_KPROBE_MULTI,
+        attach_type,
         cnt: 1,
         syms: names.as_ptr() as u64,
         ..LinkCreateMultiKprobeAttr::default()
@@ -107,12 +112,17 @@ pub(super) fn kprobe_multi() -> io::Result<()> {
 }
 
 pub(super) fn uprobe_multi() -> io::Result<()> {
+    uprobe_multi_as(BPF_TRACE_UPROBE_MULTI)
+}
+
+/// The same for attachments of another type.
+pub(super) fn uprobe_multi_as(attach_type: u32) -> io::Result<()> {
     let insns = [R0_IS_0, EXIT].concat();
-    let prog = load(BPF_PROG_TYPE_KPROBE, Some(BPF_TRACE_UPROBE_MULTI), &insns)?;
+    let prog = load(BPF_PROG_TYPE_KPROBE, Some(attach_type), &insns)?;
     let offsets = [0u64];
     let attr = LinkCreateMultiUprobeAttr {
         prog_fd: number(prog.as_fd()),
-        attach_type: BPF_TRACE_UPROBE_MULTI,
+        attach_type,
         path: c"/".as_ptr() as u64,
         offsets: offsets.as_ptr() as u64,
         cnt: 1,

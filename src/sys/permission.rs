@@ -17,12 +17,10 @@ pub fn hint() -> String {
         return "run it as root, or with CAP_BPF and CAP_PERFMON (before 5.8: CAP_SYS_ADMIN)"
             .to_owned();
     }
-    let mut buffer = [0; 64];
-    if let Ok(modes) = file::read("/sys/kernel/security/lockdown", &mut buffer)
-        && let Some(mode) = chosen(modes)
+    if let Some(mode) = lockdown()
         && mode != "none"
     {
-        return ["the kernel is locked down (", mode, ")"].concat();
+        return ["the kernel is locked down (", &*mode, ")"].concat();
     }
     let paranoid = match file::read_number("/proc/sys/kernel/perf_event_paranoid") {
         Ok(level) => level.to_string(),
@@ -38,6 +36,15 @@ pub fn hint() -> String {
         &paranoid,
     ]
     .concat()
+}
+
+/// How far the kernel is locked down: `none`, `integrity` or `confidentiality`. `None`: it can't be, or securityfs
+/// does not say.
+#[must_use]
+pub fn lockdown() -> Option<String> {
+    let mut buffer = [0; 64];
+    let modes = file::read("/sys/kernel/security/lockdown", &mut buffer).ok()?;
+    chosen(modes).map(str::to_owned)
 }
 
 /// The kernel from which on memory is charged to the cgroup, as `LINUX_VERSION_CODE`. Only a hint hangs on it.

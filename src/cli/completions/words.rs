@@ -2,7 +2,7 @@
 
 use btfly::sys::{map_types, names as kinds};
 
-use super::super::{COMMANDS, Failure, TRACE, output};
+use super::super::{COMMANDS, Failure, TRACE, feature, output};
 use super::names::{self, Names};
 use crate::tools;
 
@@ -35,6 +35,7 @@ map pin MAP FILE
 link list|show|detach LINK
 link pin LINK FILE
 perf list|show
+feature SECTIONS
 ";
 
 /// What is wanted: a part of a form, and how a program, map or link is named that it stands for.
@@ -119,6 +120,7 @@ fn candidates(wanted: Wanted<'_>, last: &str, found: &mut Vec<String>) {
         "ATTACHMENT" => found.extend(texts(kinds::attach_type)),
         "TYPE" => found.extend(texts(|n| map_types::map_type(n).map(|t| t.name))),
         "BTF" => names::btfs(found),
+        "SECTIONS" => found.extend(feature::sections().map(String::from)),
         part => match Names::of(part) {
             Some(kind) => kind.add(wanted.how, last, found),
             None if is_name(part) => {}
@@ -148,6 +150,9 @@ fn follow<'w>(form: &'w str, mut words: &[&'w str]) -> Option<Wanted<'w>> {
     while let Some(part) = parts.next() {
         if let Some(group) = part.strip_prefix('*') {
             return within(group, words);
+        }
+        if part == "SECTIONS" {
+            return Some(Wanted { part, how: None });
         }
         if part == "DATA" && !words.is_empty() {
             // As many words as there are.
@@ -234,6 +239,7 @@ mod tests {
             ("map create /x inner_map", &["MAP"]),
             ("map create /x inner_map id", &["MAP"]),
             ("btf dump", &["file", "id", "map", "prog"]),
+            ("feature system maps", &["SECTIONS"]),
             ("nothing of the kind", &[]),
         ] {
             assert_eq!(parts(line), expected, "{line}");
