@@ -81,6 +81,9 @@ pub(super) struct CHeader<'t> {
     /// Takes a piece of text, and says whether it wants more.
     sink: &'t mut dyn FnMut(&[u8]) -> bool,
     closed: bool,
+    /// Functions that are tagged as kfuncs, and whether they are being written.
+    pub(super) kfuncs: Vec<TypeId>,
+    pub(super) in_kfuncs: bool,
     /// How many types and members may still be looked at. What lies in a struct without a name is
     /// written where that is used: a few records could be made to say gigabytes.
     left: u64,
@@ -105,6 +108,8 @@ pub fn write_c<'t>(
         aligns: Aligns::new(types),
         sink,
         closed: false,
+        kfuncs: Vec::new(),
+        in_kfuncs: false,
         left: 1 << 16,
     };
     header.survey()?;
@@ -122,6 +127,7 @@ pub fn write_c<'t>(
                     return Ok(());
                 }
             }
+            header.kfuncs()?;
         }
     }
     header.push(END);
@@ -154,7 +160,7 @@ impl CHeader<'_> {
         }
     }
 
-    fn end_definition(&mut self) {
+    pub(super) fn end_definition(&mut self) {
         self.push(";\n\n");
         self.hand_on(PIECE);
     }
@@ -203,6 +209,10 @@ impl CHeader<'_> {
             let space = match header.kind {
                 Kind::Struct | Kind::Union | Kind::Enum | Kind::Enum64 => Space::Tag,
                 Kind::Typedef => Space::Plain,
+                Kind::DeclTag if id >= self.types.first() => {
+                    self.note_kfunc(&header, &mut name)?;
+                    continue;
+                }
                 _ => continue,
             };
             if header.name != StrOffset(0) && !is_declared_only(&header) {
@@ -231,6 +241,11 @@ impl CHeader<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Writes what has to stand before a pointer to type `id`, or a function of that type.
+    pub(super) fn need_name(&mut self, id: TypeId) -> Result<(), BtfError> {
+        self.need(id, Need::Name, 0)
     }
 
     /// Writes what has to stand before something that needs this of type `id`.

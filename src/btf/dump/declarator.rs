@@ -107,7 +107,7 @@ impl CHeader<'_> {
             _ => return Err(BtfError::NoSize(header.id)),
         }
         // Behind braces it would be said of the struct.
-        if named {
+        if named || header.kind == Kind::Void {
             self.out.extend_from_slice(&qualifiers.tags);
         }
         if !inner.is_empty() {
@@ -120,6 +120,10 @@ impl CHeader<'_> {
     fn type_tag(&mut self, header: &Header, to: &mut Qualifiers) -> Result<(), BtfError> {
         // With the flag it is any attribute, such as an address space that not every target has.
         if header.flag {
+            if self.is_arena(header)? {
+                to.tags
+                    .extend_from_slice(b" __attribute__((address_space(1)))");
+            }
             return Ok(());
         }
         let mut name = Vec::new();

@@ -7,6 +7,7 @@ mod c;
 mod composite;
 mod conflicts;
 mod declarator;
+mod kfuncs;
 mod layout;
 mod raw;
 mod reach;
