@@ -1,5 +1,7 @@
 //! `btfly btf dump` as people call it, beside bpftool, on the BTF of real kernels and of our objects.
 
+#[path = "btf_dump/bits.rs"]
+mod bits;
 #[allow(dead_code)]
 #[path = "sources/kernels.rs"]
 mod kernels;
@@ -260,6 +262,22 @@ fn compile(path: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// The object that the compiler makes of a C file for BPF, with its types.
+fn compiled(folder: &Folder, source: &str) -> String {
+    let object = folder.0.join("source.o");
+    let object = object.to_str().unwrap();
+    let made = Command::new("clang-19")
+        .args(["-target", "bpf", "-g", "-O2", "-c", source, "-o", object])
+        .output()
+        .expect("clang-19, of scripts/setup");
+    assert!(
+        made.status.success(),
+        "{}",
+        String::from_utf8_lossy(&made.stderr)
+    );
+    object.into()
+}
+
 /// Assertions that each struct has the size that the BTF says, and each field its offset. Of a name that
 /// several types have, it is not known which one is called so.
 fn assertions(btf: &Btf<'_>) -> String {
@@ -453,17 +471,8 @@ struct later *keep; struct empty {}; struct empty *none; u64 x[4];
 ";
     let folder = Folder::new("dump-source");
     let source = folder.write("source.c", SOURCE.as_bytes());
-    let object = folder.0.join("source.o");
-    let object = object.to_str().unwrap();
-    let made = Command::new("clang-19")
-        .args(["-target", "bpf", "-g", "-O2", "-c", &source, "-o", object])
-        .output()
-        .expect("clang-19, of scripts/setup");
-    assert!(
-        made.status.success(),
-        "{}",
-        String::from_utf8_lossy(&made.stderr)
-    );
+    let object = compiled(&folder, &source);
+    let object = object.as_str();
     let said = btfly(&["file", object, "--format", "c"]);
     assert_eq!((said.code, said.err.as_str()), (0, ""));
     let text = String::from_utf8(said.out).unwrap();
