@@ -226,3 +226,14 @@ compile_by_each() { # SOURCE FOLDER
   done
   bpf-gcc -O2 -gbtf -Wall -Werror -c "$1" -o "$2/gcc.bpf.o"
 }
+
+# The C header that btfly makes of the types inside a kernel's image, which are left in BTF.
+header_of() { # KERNEL BTF
+  local image
+  image=$("$BTFLY_TOP/scripts/qemu-arm64/kernel" "$1")
+  (
+    cd "$BTFLY_TOP"
+    cargo run --quiet --locked --target "$HOST_TARGET" --example kernel_btf -- "$image" >"$2"
+    cargo run --quiet --locked --target "$HOST_TARGET" --bin btfly -- btf dump file "$2" --format c
+  )
+}
