@@ -36,6 +36,8 @@ mod features;
 mod globals;
 #[path = "vm/guard.rs"]
 mod guard;
+#[path = "vm/headers.rs"]
+mod headers;
 #[path = "vm/hints.rs"]
 mod hints;
 #[path = "vm/hostile.rs"]
