@@ -2,7 +2,7 @@
 
 use btfly::sys::abi::*;
 use btfly::sys::bpf::{prog_get_fd_by_id, prog_info};
-use btfly::sys::bpf_details::{link_detach, link_details};
+use btfly::sys::bpf_details::{link_cookies, link_detach, link_details};
 use btfly::sys::names;
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::io::{self, Errno};
@@ -32,8 +32,8 @@ pub fn actions() -> impl Iterator<Item = &'static str> {
     ACTIONS.iter().map(|(name, _)| *name)
 }
 
-pub fn run(args: &[&str], _: Common) -> Result<(), Failure> {
-    let (action, words) = loaded::words(args);
+pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
+    let (action, words) = loaded::words(args, common);
     loaded::act("link", HELP, &ACTIONS, action, &words)
 }
 
@@ -60,7 +60,9 @@ fn fields(link_type: u32) -> &'static [(usize, Part, &'static str)] {
             (0, Low, "attach_type"),
             (0, High, "target_obj_id"),
             (1, Low, "target_btf_id"),
+            (2, Whole, "cookie"),
         ],
+        BPF_LINK_TYPE_RAW_TRACEPOINT => &[(2, Whole, "cookie")],
         BPF_LINK_TYPE_CGROUP => &[(0, Whole, "cgroup_id"), (1, Low, "attach_type")],
         BPF_LINK_TYPE_NETNS => &[(0, Low, "netns_ino"), (0, High, "attach_type")],
         BPF_LINK_TYPE_XDP => &[(0, Low, "ifindex")],
@@ -135,11 +137,15 @@ fn tell(link: BorrowedFd<'_>, row: &mut Row) -> io::Result<u32> {
     if front.link_type == BPF_LINK_TYPE_PERF_EVENT {
         perf_event(row, &told, &text, &mut put);
     }
+    let cookies = link_cookies(link, &told).unwrap_or_default();
+    if cookies.iter().any(|&cookie| cookie != 0) {
+        put(row, "cookies", Value::Numbers(&cookies));
+    }
     for &(at, which, name) in fields(front.link_type) {
         let value = part(word(at), which);
         match (name, value) {
             // What a kernel does not tell is 0.
-            ("target_obj_id" | "target_btf_id" | "missed" | "pid", 0) => {}
+            ("target_obj_id" | "target_btf_id" | "missed" | "pid" | "cookie", 0) => {}
             ("attach_type", value) => match names::attach_type(value as u32) {
                 Some(kind) => put(row, name, Value::Text(kind)),
                 None => put(row, name, Value::Number(value)),
@@ -158,13 +164,14 @@ fn perf_event(
     put: &mut dyn FnMut(&mut Row, &str, Value<'_>),
 ) {
     let word = |at: usize| told.words.get(at).copied().unwrap_or(0);
-    let (name, offset) = match word(0) as u32 {
-        perf_event::UPROBE | perf_event::URETPROBE => ("file", true),
-        perf_event::KPROBE | perf_event::KRETPROBE => ("func", true),
-        perf_event::TRACEPOINT => ("tracepoint", false),
+    let (name, offset, at) = match word(0) as u32 {
+        perf_event::UPROBE | perf_event::URETPROBE => ("file", true, 3),
+        perf_event::KPROBE | perf_event::KRETPROBE => ("func", true, 5),
+        perf_event::TRACEPOINT => ("tracepoint", false, 3),
         perf_event::EVENT => {
             put(row, "event_type", Value::Number(word(2) & 0xffff_ffff));
-            return put(row, "event_config", Value::Number(word(1)));
+            put(row, "event_config", Value::Number(word(1)));
+            return cookie(row, word(3), put);
         }
         _ => return,
     };
@@ -173,5 +180,13 @@ fn perf_event(
     if offset {
         put(row, "offset", Value::Number(word(2) >> 32));
         put(row, "retprobe", Value::Number(returns.into()));
+    }
+    self::cookie(row, word(at), put);
+}
+
+/// What `bpf_get_attach_cookie` gives the program, if that was said.
+fn cookie(row: &mut Row, cookie: u64, put: &mut dyn FnMut(&mut Row, &str, Value<'_>)) {
+    if cookie != 0 {
+        put(row, "cookie", Value::Number(cookie));
     }
 }

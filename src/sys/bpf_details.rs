@@ -4,9 +4,9 @@
 //! Source: `bpf_prog_get_info_by_fd` and `bpf_link_get_info_by_fd` in the kernel's `kernel/bpf/syscall.c`.
 
 use super::abi::{
-    BPF_LINK_DETACH, BPF_LINK_TYPE_ITER, BPF_LINK_TYPE_PERF_EVENT, BPF_LINK_TYPE_RAW_TRACEPOINT,
-    BPF_LINK_TYPE_UPROBE_MULTI, BPF_PROG_TEST_RUN, IterCreateAttr, LinkDetails, ProgDetails,
-    ProgInfo, ProgTestRunAttr, perf_event,
+    BPF_LINK_DETACH, BPF_LINK_TYPE_ITER, BPF_LINK_TYPE_KPROBE_MULTI, BPF_LINK_TYPE_PERF_EVENT,
+    BPF_LINK_TYPE_RAW_TRACEPOINT, BPF_LINK_TYPE_UPROBE_MULTI, BPF_PROG_TEST_RUN, IterCreateAttr,
+    LinkDetails, ProgDetails, ProgInfo, ProgTestRunAttr, perf_event,
 };
 use super::bpf_call::{address, call, length, number};
 use super::bpf_ids::info;
@@ -205,6 +205,34 @@ pub fn link_details(link: BorrowedFd<'_>) -> io::Result<(LinkDetails, String)> {
     }
     let text = text.split(|&b| b == 0).next().unwrap_or_default();
     Ok((asked, String::from_utf8_lossy(text).into_owned()))
+}
+
+/// What `bpf_get_attach_cookie` gives a program at each function of a link to many, in the link's order; none for
+/// other links. Kernels before 6.9 tell of none.
+///
+/// # Errors
+/// The kernel's; `EFBIG` for more functions than there are.
+pub fn link_cookies(link: BorrowedFd<'_>, told: &LinkDetails) -> io::Result<Vec<u64>> {
+    let [_, kernel, _, _, user, ..] = told.words;
+    let (count, places) = match told.front.link_type {
+        BPF_LINK_TYPE_KPROBE_MULTI => (kernel as u32, 0),
+        BPF_LINK_TYPE_UPROBE_MULTI => ((user >> 32) as u32, 1),
+        _ => return Ok(Vec::new()),
+    };
+    let count = room(count)?;
+    // The kernel tells cookies beside places, or not at all.
+    let (mut at, mut cookies) = (vec![0u64; count], vec![0u64; count]);
+    let mut asked = LinkDetails::default();
+    let [addresses, kernel, _, cookies_at, user, ..] = &mut asked.words;
+    *cookies_at = cookies.as_mut_ptr() as u64;
+    match places {
+        0 => (*addresses, *kernel) = (at.as_mut_ptr() as u64, count as u64),
+        _ => (*kernel, *user) = (at.as_mut_ptr() as u64, (count as u64) << 32),
+    }
+    // Safety: the kernel writes at most `count` numbers to each of the two, which have room for them; the other
+    // addresses are zero.
+    unsafe { info(link, &mut asked) }?;
+    Ok(cookies)
 }
 
 /// The words that hold the address and the length of a link's text.

@@ -81,10 +81,10 @@ pub fn sections() -> impl Iterator<Item = &'static str> {
 }
 
 pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
-    let (first, rest) = words(args);
+    let (first, rest) = words(args, common);
     let mut chosen = Vec::new();
     let mut asked = Asked {
-        kernel: common.kernel()?,
+        kernel: rest.common.kernel()?,
         full: false,
     };
     for word in first.iter().chain(&rest.words) {

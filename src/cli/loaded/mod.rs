@@ -6,7 +6,7 @@ mod row;
 
 pub use list::list;
 pub use pins::{path, pin, pin_at};
-pub use row::{Row, Value, hex, quoted};
+pub use row::{Row, Value, hex, hex_list, quoted};
 
 use btfly::sys::bpf::{
     link_get_fd_by_id, link_get_next_id, link_info, map_get_fd_by_id, map_get_next_id, map_info,
@@ -16,7 +16,7 @@ use btfly::sys::bpf_pin::{kind_of, obj_get};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::{self, Errno};
 
-use super::{Class, Failure, output};
+use super::{Class, Common, Failure, output};
 
 /// Things that the kernel numbers.
 pub struct Kind {
@@ -67,20 +67,26 @@ pub static LINKS: Kind = Kind {
     told: |fd| link_info(fd).map(|info| (info.id, [0; 16], None)),
 };
 
-/// The words of a command behind its action, and whether JSON is wanted.
+/// The words of a command behind its action, whether JSON is wanted, and the options that every command has.
 pub struct Words<'w> {
     pub words: Vec<&'w str>,
     pub json: bool,
+    pub common: Common,
 }
 
 /// Takes `--json` and its like out of the arguments, and the action, which is the first word.
-pub fn words<'w>(args: &[&'w str]) -> (Option<&'w str>, Words<'w>) {
+pub fn words<'w>(args: &[&'w str], common: Common) -> (Option<&'w str>, Words<'w>) {
     let is_json = |arg: &&str| ["--json", "-j", "--pretty", "-p"].contains(arg);
     let json = args.iter().any(is_json);
     let mut words = args.iter().filter(|arg| !is_json(arg)).copied();
     let action = words.next();
     let words = words.collect();
-    (action, Words { words, json })
+    let words = Words {
+        words,
+        json,
+        common,
+    };
+    (action, words)
 }
 
 /// Names one by a word and what follows, and gives what is left: `id 7`, `name x`, `tag …`, `pinned PATH`;

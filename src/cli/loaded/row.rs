@@ -15,6 +15,7 @@ pub enum Value<'v> {
     /// In a text, the label alone, where it is so.
     Flag(bool),
     Ids(&'v [u32]),
+    Numbers(&'v [u64]),
 }
 
 /// What is told of one object.
@@ -46,6 +47,7 @@ impl Row {
             Value::Text(text) => write!(self.out, "{}", plain(text)),
             Value::Flag(_) => Ok(()),
             Value::Ids(ids) => write!(self.out, "{}", joined(ids)),
+            Value::Numbers(numbers) => write!(self.out, "{}", joined(numbers)),
         };
     }
 
@@ -60,6 +62,7 @@ impl Row {
             Value::Text(text) => write!(self.out, "\"{}\"", quoted(text)),
             Value::Flag(is) => write!(self.out, "{is}"),
             Value::Ids(ids) => write!(self.out, "[{}]", joined(ids)),
+            Value::Numbers(numbers) => write!(self.out, "[{}]", joined(numbers)),
         };
     }
 
@@ -133,8 +136,8 @@ pub fn quoted(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-pub fn joined(ids: &[u32]) -> String {
-    let ids: Vec<String> = ids.iter().map(u32::to_string).collect();
+fn joined<N: ToString>(ids: &[N]) -> String {
+    let ids: Vec<String> = ids.iter().map(N::to_string).collect();
     ids.join(",")
 }
 
@@ -145,6 +148,17 @@ pub fn hex(bytes: &[u8], between: &str) -> String {
         let before = if index == 0 { "" } else { between };
         let _ = write!(out, "{before}{byte:02x}");
     }
+    out
+}
+
+/// Bytes as a list of JSON.
+pub fn hex_list(bytes: &[u8]) -> String {
+    let mut out = String::from("[");
+    for (index, byte) in bytes.iter().enumerate() {
+        let before = if index == 0 { "" } else { "," };
+        let _ = write!(out, "{before}\"0x{byte:02x}\"");
+    }
+    out.push(']');
     out
 }
 
@@ -180,5 +194,7 @@ mod tests {
         unknown.begin(1, None, 99);
         assert_eq!(unknown.end(), "1: type 99\n");
         assert_eq!(hex(&[0, 0xab], " "), "00 ab");
+        assert_eq!(hex_list(&[0, 0xab]), "[\"0x00\",\"0xab\"]");
+        assert_eq!(hex_list(&[]), "[]");
     }
 }

@@ -52,7 +52,7 @@ pub fn actions() -> impl Iterator<Item = &'static str> {
     ACTIONS.iter().map(|(name, _)| *name)
 }
 
-pub fn run(args: &[&str], _: Common) -> Result<(), Failure> {
-    let (action, words) = loaded::words(args);
+pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
+    let (action, words) = loaded::words(args, common);
     loaded::act("map", HELP, &ACTIONS, action, &words)
 }

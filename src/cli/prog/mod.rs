@@ -18,10 +18,10 @@ const HELP: &str = "Usage: btfly prog ACTION ...
   pin PROG PATH                      give it a name in the BPF file system
   detach PROG TYPE (MAP | cgroup FOLDER)
                                      take it from where it was attached without a link
-  run PROG [data_in F] [data_out F] [ctx_in F] [ctx_out F] [repeat N]
+  run PROG [data_in F] [data_out F [data_size_out N]] [ctx_in F] [ctx_out F [ctx_size_out N]] [repeat N]
                                      run it by hand, with these files as its data; - is standard output
   stats on | off                     whether the kernel counts times and runs
-  trace                              what programs say by bpf_printk, until Ctrl-C
+  trace                              what programs say by bpf_printk, until Ctrl-C or for --duration TIME
 
 PROG is id N | name S | tag T | pinned PATH, or the N, S or PATH alone. --json for a listing as JSON.
 ";
@@ -46,9 +46,9 @@ pub fn actions() -> impl Iterator<Item = &'static str> {
 }
 
 pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
-    let (action, words) = loaded::words(args);
+    let (action, words) = loaded::words(args, common);
     if action == Some("load") && !words.words.contains(&"--help") {
-        return act::load(&words.words, common);
+        return act::load(&words.words, words.common);
     }
     loaded::act("prog", HELP, &ACTIONS, action, &words)
 }
