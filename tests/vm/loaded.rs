@@ -180,6 +180,10 @@ fn a_program_is_shown_by_each_of_its_names() {
     match as_json["jited"] == true {
         true => {
             assert_eq!(code.code, Some(0), "{code:?}");
+            same_code(
+                &code,
+                &json(&printed(&["prog", "dump", "jited", "count", "-j"])),
+            );
             let bytes = code
                 .stdout
                 .iter()
@@ -205,6 +209,48 @@ fn a_program_is_shown_by_each_of_its_names() {
     done(&["prog", "pin", &id, "/tmp/again"]).failed(3, &["in no BPF file system"]);
     fs::remove_file("/sys/fs/bpf/again").unwrap();
     kept.unload();
+}
+
+/// The same machine code in lines and as JSON.
+#[track_caller]
+fn same_code(lines: &Done, functions: &Value) {
+    let of = |text: &Value| {
+        let digits = text.as_str().unwrap().trim_start_matches("0x");
+        u64::from_str_radix(digits, 16).unwrap()
+    };
+    let mut expected = Vec::new();
+    for function in functions.as_array().unwrap() {
+        assert!(
+            function["name"].as_str().unwrap().starts_with("bpf_prog_"),
+            "{function}"
+        );
+        let start = of(&function["address"]);
+        for insn in function["insns"].as_array().unwrap() {
+            let bytes = insn["opcodes"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|byte| format!("{:02x}", of(byte)));
+            let bytes: Vec<String> = bytes.collect();
+            expected.push(format!(
+                "{:16x}:  {}",
+                start + of(&insn["pc"]),
+                bytes.join(" ")
+            ));
+        }
+    }
+    let code: Vec<&String> = lines
+        .stdout
+        .iter()
+        .filter(|line| line.contains(":  "))
+        .collect();
+    assert_eq!(code, expected.iter().collect::<Vec<_>>());
+    let has_source = lines.stdout.iter().any(|line| line.starts_with("; "));
+    assert_eq!(
+        has_source,
+        functions.to_string().contains("\"src\":"),
+        "{functions}"
+    );
 }
 
 #[test]
@@ -345,6 +391,17 @@ fn a_program_for_packets_is_run_by_hand() {
     let left = fs::read("/tmp/left").unwrap();
     // Of the header nothing is left.
     assert_eq!((left.len(), &left[14..]), (64, &[7u8; 50][..]));
+    let shown = [
+        &run[..],
+        &["data_in", "/tmp/packet", "data_out", "-", "data_size_out"],
+    ]
+    .concat();
+    let ran = json(&printed(&[&shown[..], &["64", "--json"]].concat()));
+    assert_eq!(ran["data_out"].as_array().unwrap().len(), 64, "{ran}");
+    assert_eq!(ran["data_out"][14], "0x07", "{ran}");
+    done(&[&shown[..], &["10"]].concat()).failed(6, &["10 bytes of data", "data_size_out N"]);
+    done(&[&shown[..], &["many"]].concat()).failed(1, &["'many' is no number"]);
+    done(&[&shown[..], &["4000000000"]].concat()).failed(1, &["16 MiB at most"]);
     done(&run).failed(6, &["14 bytes"]);
     done(&[&run[..], &["data_in", "/none"]].concat()).failed(3, &["/none"]);
     kept.unload();
@@ -371,6 +428,168 @@ fn what_programs_print_is_traced() {
     let ended = watch.stop();
     assert_eq!(ended.code, Some(0), "{ended:?}");
     kept.unload();
+}
+
+#[test]
+fn a_trace_ends_when_its_time_is_up() {
+    on_board!();
+    let begun = std::time::Instant::now();
+    printed(&["prog", "trace", "--duration", "300ms"]);
+    assert!(begun.elapsed() >= std::time::Duration::from_millis(300));
+}
+
+/// The cookies in what is told of a link, wherever they stand.
+fn cookies(of: &Value, found: &mut Vec<u64>) {
+    match of {
+        Value::Object(members) => {
+            for (name, value) in members {
+                match (&**name, value) {
+                    ("cookie", value) => found.extend(value.as_u64()),
+                    ("cookies", Value::Array(all)) => {
+                        found.extend(all.iter().filter_map(Value::as_u64))
+                    }
+                    (_, value) => cookies(value, found),
+                }
+            }
+        }
+        Value::Array(all) => all.iter().for_each(|value| cookies(value, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn cookies_of_links_are_told_as_by_bpftool() {
+    on_board!(board);
+    if !board.has_btf() {
+        return;
+    }
+    let told = json(&printed(&["feature", "attach", "-j"]))["attach_kinds"].clone();
+    let mut told_any = false;
+    for (program, needs) in [
+        ("of_kprobe", "perf_link"),
+        ("of_tracepoint", "perf_link"),
+        ("of_sample", "perf_link"),
+        ("of_kernel", "kprobe_multi"),
+        ("of_fentry", "fentry"),
+    ] {
+        if told[needs] != true {
+            continue;
+        }
+        let before = Snapshot::take();
+        let cookie = [program, "=4711"].concat();
+        let mut command = full();
+        command.args([
+            "run",
+            &object("tests/cookies.bpf.o"),
+            "--prog",
+            program,
+            "--cookie",
+            &cookie,
+        ]);
+        if program == "of_sample" {
+            command.args(["--sample", "1hz"]);
+        }
+        let watch = Watch::spawn(command);
+        watch.header();
+        let (mut ours, mut known) = (Vec::new(), Vec::new());
+        cookies(&json(&printed(&["link", "list", "-j"])), &mut ours);
+        cookies(&json(&theirs(&["-j", "link", "list"])), &mut known);
+        known.retain(|cookie| *cookie != 0);
+        // Newer kernels tell more than bpftool knows of.
+        assert!(
+            known.is_empty() || ours == known,
+            "{program}: {ours:?}, {known:?}"
+        );
+        assert!(
+            ours.iter().all(|cookie| *cookie == 4711),
+            "{program}: {ours:?}"
+        );
+        told_any |= !ours.is_empty();
+        println!("{program}: {ours:?}, {known:?}");
+        watch.stop();
+        before.is_restored();
+    }
+    assert_eq!(told_any, crate::board::version() >= (6, 9));
+}
+
+/// Whether bpftool finds a program at a cgroup. It finds none where a kernel does not know each sort of attachment
+/// that it asks for: `None`.
+fn in_cgroup(program: &str) -> Option<bool> {
+    let output = bpftool(&["-j", "cgroup", "list", "/sys/fs/cgroup"]);
+    let list = String::from_utf8(output.stdout).unwrap();
+    (crate::board::version() >= (6, 7)).then(|| list.contains(program))
+}
+
+/// Takes a program from where it was attached without a link, by another's hand.
+#[test]
+fn a_program_is_detached_from_a_cgroup_or_a_map() {
+    on_board!();
+    let has = json(&printed(&["feature", "programs", "maps", "-j"]));
+    let kinds = &has["program_types"];
+    let mut tried = 0;
+    let sockets = "/sys/fs/bpf/sockets";
+    for (program, kind, attach_type) in [
+        ("passes", "have_cgroup_skb_prog_type", "cgroup_inet_ingress"),
+        ("lets", "have_sk_msg_prog_type", "sk_msg_verdict"),
+    ] {
+        let of_map = program == "lets";
+        if kinds[kind] != true || of_map && has["map_types"]["have_sockmap_map_type"] != true {
+            continue;
+        }
+        tried += 1;
+        let before = Snapshot::take();
+        let kept = Kept::load("tests/locked.bpf.o", &["--prog", program]);
+        let pin = format!("{FOLDER}/{program}");
+        let (attach, place): (&[&str], &[&str]) = match of_map {
+            true => {
+                let sizes = ["type", "sockmap", "key", "4", "value", "4", "entries", "1"];
+                printed(&[&["map", "create", sockets][..], &sizes].concat());
+                let attach = &[
+                    "prog",
+                    "attach",
+                    "pinned",
+                    &pin,
+                    attach_type,
+                    "pinned",
+                    sockets,
+                ][..];
+                theirs(attach);
+                (&[], &["pinned", sockets])
+            }
+            false => (
+                &[
+                    "cgroup",
+                    "attach",
+                    "/sys/fs/cgroup",
+                    attach_type,
+                    "pinned",
+                    &pin,
+                ],
+                &["cgroup", "/sys/fs/cgroup"],
+            ),
+        };
+        if !attach.is_empty() {
+            theirs(attach);
+            assert_ne!(in_cgroup(program), Some(false));
+        }
+        let detach = [&["prog", "detach", "pinned", &pin, attach_type][..], place].concat();
+        printed(&detach);
+        if !of_map {
+            assert_ne!(in_cgroup(program), Some(true));
+        }
+        done(&detach).failed(6, &["is not attached there", attach_type]);
+        let (named, more) = detach.split_at(4);
+        done(&[named, &["sk_msg"][..], place].concat()).failed(1, &["no attachment 'sk_msg'"]);
+        if !of_map {
+            done(&[named, &[attach_type, "cgroup", "/tmp"]].concat()).failed(1, &["no cgroup"]);
+        }
+        done(&[named, &more[..1]].concat()).failed(1, &["which map"]);
+        let _ = fs::remove_file(sockets);
+        kept.unload();
+        before.is_restored();
+    }
+    println!("{tried} of 2 places");
+    assert!(tried > 0);
 }
 
 #[test]

@@ -24,7 +24,7 @@ prog load|pin|detach|run|stats|trace|tracelog
 prog pin PROG FILE
 prog detach PROG ATTACHMENT MAP
 prog detach PROG ATTACHMENT cgroup FILE
-prog run PROG *data_in=FILE|data_out=FILE|ctx_in=FILE|ctx_out=FILE|repeat=N
+prog run PROG *data_in=FILE|data_out=FILE|data_size_out=N|ctx_in=FILE|ctx_out=FILE|ctx_size_out=N|repeat=N
 prog stats on|off
 map list|show|dump|peek|pop|dequeue|freeze MAP
 map create FILE *type=TYPE|key=N|value=N|entries=N|name=S|flags=N|inner_map=MAP|btf=FILE
@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn what_follows_is_told_by_the_form() {
-        let options = "data_in=FILE|data_out=FILE|ctx_in=FILE|ctx_out=FILE|repeat=N";
+        let options = "data_in=FILE|data_out=FILE|data_size_out=N|ctx_in=FILE|ctx_out=FILE|ctx_size_out=N|repeat=N";
         for (line, expected) in [
             ("prog show", &["PROG"][..]),
             ("prog show id", &["PROG"]),

@@ -1,5 +1,7 @@
 //! What `btfly prog` does with programs: load, run by hand, detach, count, listen to.
 
+use std::time::{Duration, Instant};
+
 use btfly::sys::bpf_details::{TestRun, prog_test_run};
 use btfly::sys::bpf_link::prog_detach;
 use btfly::sys::poll::Poller;
@@ -9,7 +11,7 @@ use btfly::sys::{file, names};
 use rustix::fd::AsFd;
 use rustix::io::Errno;
 
-use super::super::loaded::{MAPS, PROGRAMS, Words, find_one, hex, no_more, refused};
+use super::super::loaded::{MAPS, PROGRAMS, Words, find_one, hex, hex_list, no_more, refused};
 use super::super::output::{self, Patience, Written};
 use super::super::{Class, Common, Failure, load as loader, taking};
 
@@ -72,6 +74,8 @@ pub fn detach(words: &Words<'_>) -> Result<(), Failure> {
             format!("the program is not attached there as {attach_type}"),
         )
         .with_hint("what is attached by a link ends with it: btfly link detach"),
+        Errno::BADF => Failure::usage("the folder is no cgroup of version 2")
+            .with_hint("such as /sys/fs/cgroup, where cgroup2 is mounted"),
         error => refused("detaching", error),
     })
 }
@@ -84,6 +88,8 @@ pub fn run(words: &Words<'_>) -> Result<(), Failure> {
     let (prog, mut rest) = find_one(&PROGRAMS, &words.words)?;
     let mut run = TestRun::default();
     let (mut data_out, mut ctx_out) = (None, None);
+    // More than a kernel makes of a packet.
+    let (mut data_room, mut ctx_room) = (65_536, 4096);
     let read = |path: &str| file::read_whole(path, MOST).map_err(|error| refused(path, error));
     while let [word, value, more @ ..] = rest {
         match word.trim_start_matches('-').replace('-', "_").as_str() {
@@ -91,28 +97,35 @@ pub fn run(words: &Words<'_>) -> Result<(), Failure> {
             "ctx_in" => run.context = read(value)?,
             "data_out" => data_out = Some(*value),
             "ctx_out" => ctx_out = Some(*value),
-            "repeat" => {
-                run.repeat = value
-                    .parse()
-                    .map_err(|_| Failure::usage(format!("repeat: '{value}' is no number")))?;
-            }
+            "repeat" => run.repeat = number(word, value)?,
+            "data_size_out" => data_room = number(word, value)? as usize,
+            "ctx_size_out" => ctx_room = number(word, value)? as usize,
             _ => return no_more("prog", rest),
         }
         rest = more;
     }
     no_more("prog", rest)?;
-    // More than a kernel makes of a packet.
+    if data_room.max(ctx_room) > MOST {
+        return Err(Failure::usage(
+            "data_size_out and ctx_size_out: 16 MiB at most",
+        ));
+    }
     if data_out.is_some() {
-        run.data_out = vec![0; run.data.len().max(65_536)];
+        run.data_out = vec![0; data_room];
     }
     if ctx_out.is_some() {
-        run.context_out = vec![0; run.context.len().max(4096)];
+        run.context_out = vec![0; ctx_room];
     }
     prog_test_run(prog.as_fd(), &mut run).map_err(|error| match error.raw_os_error() {
         524 => Failure::new(
             Class::Missing,
             "this kernel runs no programs of this type by hand",
         ),
+        _ if error == Errno::NOSPC => Failure::new(
+            Class::Other,
+            format!("it left more than there is room for: {data_room} bytes of data, {ctx_room} of context"),
+        )
+        .with_hint("data_size_out N and ctx_size_out N make room for N bytes"),
         _ if error == Errno::INVAL => Failure::new(
             Class::Other,
             "the kernel does not run this program so (invalid argument)",
@@ -122,26 +135,29 @@ pub fn run(words: &Words<'_>) -> Result<(), Failure> {
         ),
         _ => refused("running it", error),
     })?;
-    let mut text = String::new();
-    for (what, to, bytes) in [
-        ("data", data_out, &run.data_out),
-        ("context", ctx_out, &run.context_out),
+    let mut text = String::from(if words.json { "{" } else { "" });
+    for (what, name, to, bytes) in [
+        ("data", "data_out", data_out, &run.data_out),
+        ("context", "ctx_out", ctx_out, &run.context_out),
     ] {
         match to {
             None => {}
-            Some("-") if !words.json => {
-                text.push_str(&format!("{what}: {}\n", hex(bytes, " ")));
-            }
-            Some("-") => {}
+            Some("-") if words.json => text.extend(["\"", name, "\":", &hex_list(bytes), ","]),
+            Some("-") => text.extend([what, ": ", &hex(bytes, " "), "\n"]),
             Some(path) => file::create(path, bytes).map_err(|error| refused(path, error))?,
         }
     }
     let (returned, time) = (run.returned, run.nanoseconds);
     text.push_str(&match words.json {
-        true => format!("{{\"retval\":{returned},\"duration\":{time}}}\n"),
+        true => format!("\"retval\":{returned},\"duration\":{time}}}\n"),
         false => format!("Return value: {returned}, duration (average): {time}ns\n"),
     });
     output::print(&text)
+}
+
+fn number(what: &str, text: &str) -> Result<u32, Failure> {
+    let number = text.parse();
+    number.map_err(|_| Failure::usage(format!("{what}: '{text}' is no number")))
 }
 
 const STATS: &str = "/proc/sys/kernel/bpf_stats_enabled";
@@ -178,13 +194,17 @@ pub fn trace(words: &Words<'_>) -> Result<(), Failure> {
     let poller = Poller::new().map_err(failed)?;
     poller.watch(signals.as_fd(), 0).map_err(failed)?;
     poller.watch(pipe.as_fd(), 1).map_err(failed)?;
+    // A duration too long to be a moment is as good as none.
+    let end = words.common.duration;
+    let end = end.and_then(|duration| Instant::now().checked_add(duration));
     let patience = Patience {
         signals: Some(&signals),
-        end: None,
+        end,
     };
     let mut buffer = vec![0; 16 * 1024];
     loop {
-        if poller.wait(None).map_err(failed)?.has(0) {
+        let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+        if left == Some(Duration::ZERO) || poller.wait(left).map_err(failed)?.has(0) {
             return Ok(());
         }
         let text = match rustix::io::read(&pipe, buffer.as_mut_slice()) {

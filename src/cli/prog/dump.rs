@@ -10,7 +10,7 @@ use btfly::sys::bpf_details::{ProgTables, Tables, prog_details, prog_tables};
 use btfly::sys::file;
 use rustix::fd::{AsFd, BorrowedFd};
 
-use super::super::loaded::{PROGRAMS, Words, find, hex, quoted, refused};
+use super::super::loaded::{PROGRAMS, Words, find, hex, hex_list, quoted, refused};
 use super::super::output::{self, Patience, Written, plain};
 use super::super::{Class, Failure};
 use super::show::MOST;
@@ -119,7 +119,7 @@ fn dump(prog: BorrowedFd<'_>, jited: bool, options: &Options<'_>) -> Result<(), 
         closed: false,
     };
     match jited {
-        true => machine_code(&source, &symbols, &mut out)?,
+        true => machine_code(&source, &symbols, options, &mut out)?,
         false => instructions(&source, &symbols, options, &mut out)?,
     }
     out.flush(0)
@@ -268,8 +268,15 @@ fn opcodes(json: bool, bytes: &[u8], more: &[u8], out: &mut String) {
 /// Bytes of machine code in a line: an instruction of arm64.
 const STEP: usize = 4;
 
-fn machine_code(source: &Source<'_>, symbols: &Symbols, out: &mut Out) -> Result<(), Failure> {
+fn machine_code(
+    source: &Source<'_>,
+    symbols: &Symbols,
+    options: &Options<'_>,
+    out: &mut Out,
+) -> Result<(), Failure> {
     let tables = source.tables;
+    let json = options.json;
+    let mut before = "[";
     let whole = [u32::try_from(tables.jited.len()).unwrap_or(u32::MAX)];
     let lens = match tables.func_lens.as_slice() {
         [] => &whole[..],
@@ -278,26 +285,60 @@ fn machine_code(source: &Source<'_>, symbols: &Symbols, out: &mut Out) -> Result
     let mut rest = tables.jited.as_slice();
     let mut line = 0;
     for (func, len) in lens.iter().enumerate() {
-        if let Some(text) = source.signature(func) {
-            let _ = writeln!(out.text, "{}:", plain(&text));
-        }
         let start = tables.ksyms.get(func).copied().unwrap_or(0);
-        if start != 0 {
-            let _ = writeln!(out.text, "{}:", plain(&symbols.name(start)));
+        out.text.push_str(if json { before } else { "" });
+        let named = (start != 0).then(|| ("name", symbols.name(start)));
+        let signature = source.signature(func).map(|text| ("proto", text));
+        for (index, (what, text)) in signature.into_iter().chain(named).enumerate() {
+            let between = if index == 0 { "{" } else { "," };
+            let _ = match json {
+                true => write!(out.text, "{between}\"{what}\":\"{}\"", quoted(&text)),
+                false => writeln!(out.text, "{}:", plain(&text)),
+            };
         }
+        if json {
+            let between = if out.text.ends_with(before) { "{" } else { "," };
+            let _ = write!(out.text, "{between}\"address\":\"{start:#x}\",\"insns\":");
+        }
+        before = ",";
         let (code, after) = rest.split_at(rest.len().min(*len as usize));
         rest = after;
         let mut at = start;
+        let mut between = "[";
         for bytes in code.chunks(STEP) {
+            out.text.push_str(if json { between } else { "" });
+            out.text.push_str(if json { "{" } else { "" });
+            between = ",";
             // Before the first line of a function is what makes its frame.
+            let first = line;
             while tables.jited_line_info.get(line) == Some(&at) {
-                source.line(line, false, &mut out.text);
                 line += 1;
             }
-            let _ = writeln!(out.text, "{at:16x}:  {}", hex(bytes, " "));
+            // An object of JSON has one line: the last, which is that of the instruction.
+            let from = if json {
+                line.saturating_sub(1).max(first)
+            } else {
+                first
+            };
+            for line in from..line {
+                source.line(line, json, &mut out.text);
+            }
+            let _ = match json {
+                true => {
+                    let (pc, bytes) = (at.wrapping_sub(start), hex_list(bytes));
+                    write!(out.text, "\"pc\":\"{pc:#x}\",\"opcodes\":{bytes}}}")
+                }
+                false => writeln!(out.text, "{at:16x}:  {}", hex(bytes, " ")),
+            };
             at = at.wrapping_add(STEP as u64);
             out.flush(8192)?;
         }
+        out.text.push_str(match (json, between) {
+            (true, "[") => "[]}",
+            (true, _) => "]}",
+            (false, _) => "",
+        });
     }
+    out.text.push_str(if json { "]\n" } else { "" });
     Ok(())
 }
