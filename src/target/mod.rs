@@ -22,7 +22,7 @@ pub use error::TargetError;
 pub use format::{FormatField, Shape, tracepoint_fields};
 pub use kernel::{BtfChoice, Extent, Kernel, NoTypes, TypeSource};
 #[cfg(feature = "full")]
-pub use more::{Address, Config, Found, Survey, Symbols, WholeBtf, open_btf};
+pub use more::{Address, Config, Found, NamedTypes, Survey, Symbols, WholeBtf, open_btf};
 pub use names::Wanted;
 pub use resolve::{KALLSYMS, Place, Resolved, is_kernel};
 pub use source::Source;

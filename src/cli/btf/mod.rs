@@ -6,6 +6,8 @@ mod list;
 mod min;
 mod source;
 
+pub use source::of_kernel;
+
 use btfly::btf::BtfError;
 
 use super::{Class, Common, Failure, output};

@@ -57,7 +57,7 @@ fn of_map(how: &str, what: &str, which: &str, base: Option<&str>) -> Result<Chos
     let (types, value) = match (info.btf_id, info.btf_vmlinux_value_type_id) {
         (0, 0) => return Err(without(&format!("the map '{what}'"))),
         (id, 0) => (by_id(id, base)?, info.btf_value_type_id),
-        (_, value) => (open_file(&[KERNEL, "vmlinux"].concat(), None)?, value),
+        (_, value) => (of_kernel(info.btf_vmlinux_id)?, value),
     };
     let key = info.btf_key_type_id;
     let roots = match which {
@@ -82,6 +82,15 @@ fn of_map(how: &str, what: &str, which: &str, base: Option<&str>) -> Result<Chos
             types,
             roots: Some(roots),
         }),
+    }
+}
+
+/// The types of values of struct_ops: those of the BTF with this id, or of the kernel proper where it tells none, as
+/// before 6.9.
+pub fn of_kernel(id: u32) -> Result<WholeBtf, Failure> {
+    match id {
+        0 => open_file(&[KERNEL, "vmlinux"].concat(), None),
+        id => by_id(id, None),
     }
 }
 

@@ -4,11 +4,12 @@ use btfly::btf::{Btf, Kind, TypeId, Types};
 use btfly::sys::abi::{BPF_F_LOCK, MapInfo};
 use btfly::sys::bpf::{btf_bytes, btf_get_fd_by_id, map_info};
 use btfly::sys::bpf_map::Elements;
+use btfly::target::NamedTypes;
 use btfly::value::Plan;
 use rustix::fd::{AsFd, BorrowedFd};
 
-use super::super::Failure;
 use super::super::loaded::refused;
+use super::super::{Failure, btf};
 
 /// The largest BTF that the kernel takes from a program (`BTF_MAX_SIZE`).
 const MOST: usize = 16 << 20;
@@ -34,23 +35,26 @@ impl<'m> Layout<'m> {
             value: None,
             flags: 0,
         };
-        // Values of struct_ops are of a type of the kernel's own, and shown by their bytes.
-        if info.btf_id == 0 || info.btf_vmlinux_value_type_id != 0 {
+        // Values of struct_ops are of a type of the kernel's own. Where that can't be read they are shown by their
+        // bytes, as what has no type.
+        let of_kernel = info.btf_vmlinux_value_type_id;
+        if of_kernel != 0 {
+            let types = btf::of_kernel(info.btf_vmlinux_id).ok();
+            let types = types.and_then(|types| NamedTypes::of(types, TypeId(of_kernel)).ok());
+            layout.value = types.and_then(|types| plan(&types, of_kernel, info.value_size));
+        }
+        if info.btf_id == 0 || of_kernel != 0 {
             return Ok(layout);
         }
-        let btf = btf_get_fd_by_id(info.btf_id).map_err(failed)?;
-        let bytes = btf_bytes(btf.as_fd(), MOST).map_err(failed)?;
+        let fd = btf_get_fd_by_id(info.btf_id).map_err(failed)?;
+        let bytes = btf_bytes(fd.as_fd(), MOST).map_err(failed)?;
         // What can't be read is shown by its bytes too.
-        let Ok(btf) = Btf::parse(&bytes) else {
+        let Ok(types) = Btf::parse(&bytes) else {
             return Ok(layout);
         };
-        let plan = |id: u32, size: u32| {
-            let plan = Plan::new(&btf, TypeId(id)).ok().filter(|_| id != 0)?;
-            (plan.size() == size as usize).then_some(plan)
-        };
-        layout.key = plan(info.btf_key_type_id, info.key_size);
-        layout.value = plan(info.btf_value_type_id, info.value_size);
-        if has_lock(&btf, TypeId(info.btf_value_type_id)) {
+        layout.key = plan(&types, info.btf_key_type_id, info.key_size);
+        layout.value = plan(&types, info.btf_value_type_id, info.value_size);
+        if has_lock(&types, TypeId(info.btf_value_type_id)) {
             layout.flags = BPF_F_LOCK;
         }
         Ok(layout)
@@ -70,6 +74,12 @@ impl<'m> Layout<'m> {
             .chunks(step.max(1))
             .map(move |part| part.get(..size).unwrap_or(part))
     }
+}
+
+/// How a type is shown that has as many bytes.
+fn plan(types: &dyn Types, id: u32, size: u32) -> Option<Plan> {
+    let plan = Plan::new(types, TypeId(id)).ok().filter(|_| id != 0)?;
+    (plan.size() == size as usize).then_some(plan)
 }
 
 fn has_lock(btf: &Btf<'_>, value: TypeId) -> bool {

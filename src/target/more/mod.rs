@@ -5,6 +5,7 @@ mod config;
 mod embedded;
 mod hub;
 mod modules;
+mod named;
 mod open;
 mod survey;
 mod symbols;
@@ -19,6 +20,7 @@ use crate::sys::file;
 
 pub use config::Config;
 pub(super) use modules::add as with_modules;
+pub use named::NamedTypes;
 pub use open::open_btf;
 pub use survey::{Found, Survey};
 pub use symbols::{Address, Symbols};
