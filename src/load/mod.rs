@@ -46,7 +46,7 @@ pub use error::LoadError;
 #[cfg(feature = "full")]
 pub use globals::{GlobalError, GlobalRef};
 #[cfg(feature = "full")]
-pub use map::{DEFAULT_FOLDER, MapChoice, MapError, MapSource, entries_of, kernel_name};
+pub use map::{DEFAULT_FOLDER, MapChoice, MapError, MapSource, for_each_entry, kernel_name};
 pub use map::{Entries, EntriesError, LoadedMap, is_per_cpu, is_walkable};
 #[cfg(feature = "full")]
 pub use pins::{PinError, Removed, unpin};

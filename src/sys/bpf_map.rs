@@ -30,6 +30,8 @@ pub struct Elements<'a> {
     pub(super) key_len: usize,
     pub(super) value_len: usize,
     max_entries: u32,
+    /// Flags of what is read.
+    pub(super) flags: u64,
 }
 
 /// Sets an element of a map (`BPF_MAP_UPDATE_ELEM`); `flags` are `BPF_ANY`, `BPF_NOEXIST`,
@@ -69,7 +71,18 @@ impl<'a> Elements<'a> {
             key_len: info.key_size as usize,
             value_len: value_len.ok_or(Errno::OVERFLOW)?,
             max_entries: info.max_entries,
+            flags: 0,
         })
+    }
+
+    /// The same, read under the lock that is in each value (`BPF_F_LOCK`, 5.1).
+    #[cfg(feature = "full")]
+    #[must_use]
+    pub fn locked(self) -> Self {
+        Elements {
+            flags: super::abi::BPF_F_LOCK,
+            ..self
+        }
     }
 
     /// Bytes in a key.
@@ -116,6 +129,7 @@ impl<'a> Elements<'a> {
         expect(value, self.value_len)?;
         let mut attr = MapElemAttr {
             value: value.as_mut_ptr() as u64,
+            flags: self.flags,
             ..self.at(key)?
         };
         // Safety: key and value are borrowed for this call, the value to be written, and as long

@@ -52,6 +52,7 @@ impl Elements<'_> {
             values: values.as_mut_ptr() as u64,
             count: length(room)?,
             map_fd: number(self.map),
+            elem_flags: self.flags,
             ..MapBatchAttr::default()
         };
         let command = match reading {

@@ -8,7 +8,7 @@ use crate::board::{object, on_board};
 use crate::left::Snapshot;
 use crate::loaded::{FOLDER, Kept, json, printed, same_facts, theirs};
 use crate::types::end;
-use crate::watch::{Done, full};
+use crate::watch::{Done, Watch, full};
 
 fn done(args: &[&str]) -> Done {
     end(full(), &[&["map"], args].concat())
@@ -158,6 +158,246 @@ fn entries_are_shown_and_changed_by_bytes_numbers_and_fields() {
     done(&["lookup", "guests", "key", "7"]).failed(3, &["no entry with this key"]);
     done(&["delete", "guests", "key", "7"]).failed(3, &["no entry with this key"]);
     kept.unload();
+}
+
+#[test]
+fn the_key_behind_another_is_told() {
+    on_board!(board);
+    let kept = Kept::load("tests/shown.bpf.o", &[]);
+    let by_type = json(&map(&["show", "counts", "-j"]))["btf_id"].is_number();
+    let shown = |n: u32| match by_type {
+        true => n.to_string(),
+        false => format!("{n:02x} 00 00 00"),
+    };
+    assert_eq!(
+        map(&["getnext", "counts"]),
+        format!("next key: {}\n", shown(0))
+    );
+    let line = format!("key: {}  next key: {}\n", shown(1), shown(2));
+    assert_eq!(map(&["getnext", "counts", "key", "1"]), line);
+    if board.has_btf() {
+        for key in [&[][..], &["key", "1", "0", "0", "0"]] {
+            let args = [&["map", "getnext", "name", "counts"], key].concat();
+            let ours = json(&printed(&[&args[..], &["--json"]].concat()));
+            assert_eq!(ours, json(&theirs(&[&["-j"], &args[..]].concat())));
+        }
+    }
+    done(&["getnext", "counts", "key", "3"]).failed(3, &["no key behind it"]);
+    done(&["getnext", "line"]).failed(6, &["no keys to go through"]);
+    done(&["getnext", "counts", "kye", "3"]).failed(1, &["kye"]);
+    kept.unload();
+}
+
+#[test]
+fn a_value_with_a_lock_is_read_as_a_whole() {
+    on_board!();
+    let kinds = json(&printed(&["feature", "programs", "-j"]));
+    if kinds["program_types"]["have_sched_cls_prog_type"] != true {
+        return;
+    }
+    let kept = Kept::load("tests/locked.bpf.o", &["--prog", "writes"]);
+    fs::write("/tmp/packet", [7u8; 64]).unwrap();
+    let mut command = full();
+    command.args([
+        "prog",
+        "run",
+        "name",
+        "writes",
+        "data_in",
+        "/tmp/packet",
+        "repeat",
+        "2000000000",
+    ]);
+    let writer = Watch::spawn(command);
+    let mut counts = std::collections::BTreeSet::new();
+    for round in 0..120 {
+        // One by one, and by batches where the kernel has them.
+        let entry = match round % 2 {
+            0 => json(&map(&["lookup", "records", "key", "0", "--json"])),
+            _ => json(&map(&["dump", "records", "--json"]))[0].clone(),
+        };
+        let bytes: Vec<u8> = entry["value"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|byte| {
+                u8::from_str_radix(byte.as_str().unwrap().trim_start_matches("0x"), 16).unwrap()
+            })
+            .collect();
+        let count = u32::from_le_bytes(bytes[4..8].try_into().unwrap());
+        counts.insert(count);
+        for copy in bytes[8..].chunks(8) {
+            let copy = u64::from_le_bytes(copy.try_into().unwrap());
+            assert_eq!(copy, u64::from(count), "in round {round}: {entry}");
+        }
+    }
+    assert!(counts.len() > 20, "hardly written to: {counts:?}");
+    drop(writer);
+    kept.unload();
+}
+
+/// A hash of 2000 values of 512 bytes, made and filled by hand.
+struct Filled {
+    path: &'static str,
+    map: std::os::fd::OwnedFd,
+}
+
+impl Filled {
+    const KEYS: u32 = 2000;
+
+    fn new(path: &'static str) -> Filled {
+        map(&[
+            "create", path, "type", "hash", "key", "4", "value", "512", "entries", "2000",
+        ]);
+        let name = std::ffi::CString::new(path).unwrap();
+        let attr = [name.as_ptr() as u64, 0];
+        // Safety: the kernel made the descriptor for us.
+        let map = unsafe { std::os::fd::FromRawFd::from_raw_fd(Filled::bpf(7, attr)) };
+        let filled = Filled { path, map };
+        (0..Filled::KEYS).for_each(|key| filled.set(key));
+        filled
+    }
+
+    /// bpf(2) with the front of its argument, whose addresses are valid.
+    fn bpf<const N: usize>(command: libc::c_int, mut attr: [u64; N]) -> i32 {
+        let size = size_of_val(&attr);
+        // Safety: the caller's, and `attr` lives through the call.
+        let answer = unsafe { libc::syscall(libc::SYS_bpf, command, attr.as_mut_ptr(), size) };
+        assert!(
+            answer >= 0,
+            "bpf({command}): {}",
+            std::io::Error::last_os_error()
+        );
+        i32::try_from(answer).unwrap()
+    }
+
+    fn fd(&self) -> u64 {
+        use std::os::fd::AsRawFd;
+        self.map.as_raw_fd() as u64
+    }
+
+    fn set(&self, key: u32) {
+        let value = [key as u8; 512];
+        Filled::bpf(
+            2,
+            [self.fd(), &raw const key as u64, value.as_ptr() as u64, 0],
+        );
+    }
+
+    fn remove(&self, key: u32) {
+        Filled::bpf(3, [self.fd(), &raw const key as u64]);
+    }
+}
+
+impl Drop for Filled {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(self.path);
+    }
+}
+
+#[test]
+fn a_dump_streams_and_outlives_entries_that_are_removed() {
+    on_board!();
+    use std::io::Read;
+    let before = Snapshot::take();
+    let filled = Filled::new("/sys/fs/bpf/many");
+    for without in ["--without=object-names", "--without=map-batch"] {
+        let mut command = full();
+        command.args(["map", "dump", filled.path, "--json", without]);
+        let mut child = command
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut out = child.stdout.take().unwrap();
+        crate::watch::shrink(&out);
+        let mut text = vec![0; 4096];
+        out.read_exact(&mut text).unwrap();
+        // It waits for us, with no more than a part of the map in its hands, which has a megabyte.
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        let own = status
+            .lines()
+            .find_map(|line| line.strip_prefix("RssAnon:"))
+            .unwrap();
+        let own: u32 = own.trim().trim_end_matches(" kB").parse().unwrap();
+        println!("{without}: {own} kB");
+        assert!(own < 1000, "{own} kB: {status}");
+        (0..Filled::KEYS)
+            .filter(|key| key % 2 == 0)
+            .for_each(|key| filled.remove(key));
+        out.read_to_end(&mut text).unwrap();
+        assert!(child.wait().unwrap().success());
+        let entries = json(&String::from_utf8(text).unwrap());
+        let mut seen = std::collections::BTreeMap::new();
+        for entry in entries.as_array().unwrap() {
+            let bytes = entry["key"].as_array().unwrap().iter().map(|byte| {
+                u8::from_str_radix(byte.as_str().unwrap().trim_start_matches("0x"), 16).unwrap()
+            });
+            let key = u32::from_le_bytes(bytes.collect::<Vec<u8>>().try_into().unwrap());
+            assert_eq!(
+                entry["value"].as_array().map(Vec::len),
+                Some(512),
+                "{entry}"
+            );
+            *seen.entry(key).or_insert(0) += 1;
+        }
+        for key in (0..Filled::KEYS).filter(|key| key % 2 == 1) {
+            assert_eq!(seen.get(&key), Some(&1), "{key} {without}");
+        }
+        assert!(seen.values().all(|times| *times == 1), "{seen:?}");
+        (0..Filled::KEYS).for_each(|key| filled.set(key));
+    }
+    drop(filled);
+    before.is_restored();
+}
+
+#[test]
+fn values_of_struct_ops_are_shown_by_the_kernels_types() {
+    on_board!(board);
+    if !board.has_btf() {
+        return;
+    }
+    let before = Snapshot::take();
+    let object = object("tests/struct_ops.bpf.o");
+    let output = crate::bpftool::bpftool(&["struct_ops", "register", &object]);
+    if !output.status.success() {
+        // Kernels without trampolines.
+        println!(
+            "not registered: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert!(crate::board::version() < (6, 4));
+        return;
+    }
+    let list = json(&printed(&["map", "list", "-j"]));
+    let table = list
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|m| m["type"] == "struct_ops")
+        .unwrap();
+    let id = table["id"].to_string();
+    for (args, entry) in [
+        (&["dump", "id", &id, "-j"][..], "/0"),
+        (&["lookup", "id", &id, "key", "0", "-j"], ""),
+    ] {
+        let told = json(&map(args));
+        let value = told.pointer(entry).unwrap()["formatted"]["value"].clone();
+        assert!(value.to_string().contains("cong_avoid"), "{value}");
+    }
+    let ours = json(&map(&["dump", "id", &id, "--json"]));
+    let known = json(&theirs(&["-j", "map", "dump", "id", &id]));
+    assert_eq!(ours[0]["value"], known[0]["value"]);
+    assert!(map(&["dump", "id", &id]).contains("cong_avoid: 0x"));
+    for table in list
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|m| m["type"] == "struct_ops")
+    {
+        theirs(&["struct_ops", "unregister", "id", &table["id"].to_string()]);
+    }
+    before.is_restored();
 }
 
 #[test]

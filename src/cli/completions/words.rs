@@ -28,7 +28,7 @@ prog run PROG *data_in=FILE|data_out=FILE|data_size_out=N|ctx_in=FILE|ctx_out=FI
 prog stats on|off
 map list|show|dump|peek|pop|dequeue|freeze MAP
 map create FILE *type=TYPE|key=N|value=N|entries=N|name=S|flags=N|inner_map=MAP|btf=FILE
-map lookup|delete MAP key DATA
+map lookup|getnext|delete MAP key DATA
 map update MAP key DATA value DATA any|exist|noexist
 map push|enqueue MAP value DATA
 map pin MAP FILE

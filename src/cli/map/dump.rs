@@ -2,14 +2,14 @@
 
 use std::fmt::Write;
 
-use btfly::load::{entries_of, is_walkable};
+use btfly::load::{for_each_entry, is_walkable};
 use btfly::value::Plan;
 use rustix::fd::AsFd;
 use rustix::io::Errno;
 
-use super::super::loaded::{MAPS, Words, find, find_one, hex, no_more, refused};
+use super::super::loaded::{MAPS, Words, find, find_one, hex, hex_list, no_more, refused};
 use super::super::output::{self, Patience, Written};
-use super::super::{Class, Common, Failure};
+use super::super::{Class, Failure};
 use super::data;
 use super::layout::Layout;
 
@@ -25,12 +25,13 @@ pub fn run(words: &Words<'_>) -> Result<(), Failure> {
     let (found, rest) = find(&MAPS, &words.words)?;
     no_more("map", rest)?;
     for map in found {
-        dump(&Layout::of(map.as_fd())?, map.as_fd(), words.json)?;
+        dump(&Layout::of(map.as_fd())?, words)?;
     }
     Ok(())
 }
 
-fn dump(layout: &Layout<'_>, map: rustix::fd::BorrowedFd<'_>, json: bool) -> Result<(), Failure> {
+fn dump(layout: &Layout<'_>, words: &Words<'_>) -> Result<(), Failure> {
+    let json = words.json;
     let mut listing = Listing {
         layout,
         json,
@@ -39,13 +40,22 @@ fn dump(layout: &Layout<'_>, map: rustix::fd::BorrowedFd<'_>, json: bool) -> Res
         open: true,
     };
     if is_walkable(layout.info.map_type) {
-        let kernel = Common::default().kernel()?;
-        let entries = entries_of(map, layout.info.map_type, &kernel.features)
-            .map_err(|error| refused("the entries of this map", error))?;
-        for (key, value) in entries.iter() {
-            listing.entry(key, Found::Value(value))?;
-        }
-        if !entries.is_whole() {
+        let kernel = words.common.kernel()?;
+        let mut written = Ok(());
+        let walked = for_each_entry(
+            &layout.elements,
+            layout.info.map_type,
+            &kernel.features,
+            &mut |key, value| {
+                if written.is_ok() {
+                    written = listing.entry(key, Found::Value(value));
+                }
+                written.is_ok() && listing.open
+            },
+        );
+        written?;
+        let whole = walked.map_err(|error| refused("the entries of this map", error))?;
+        if !whole {
             output::say(format_args!(
                 "btfly: the map changed faster than it could be read: entries may be missing\n"
             ));
@@ -145,12 +155,7 @@ fn not_a_table() -> Failure {
 }
 
 fn json_bytes(bytes: &[u8], out: &mut String) {
-    let mut before = "[";
-    for byte in bytes {
-        let _ = write!(out, "{before}\"0x{byte:02x}\"");
-        before = ",";
-    }
-    out.push_str(if bytes.is_empty() { "[]" } else { "]" });
+    out.push_str(&hex_list(bytes));
 }
 
 /// Bytes by their type, where it is known; else by two digits each.
@@ -297,6 +302,47 @@ pub fn peek(words: &Words<'_>) -> Result<(), Failure> {
 /// `pop MAP`.
 pub fn pop(words: &Words<'_>) -> Result<(), Failure> {
     first(words, |layout, value| layout.elements.take(&[], value))
+}
+
+/// `getnext MAP [key DATA]`.
+pub fn getnext(words: &Words<'_>) -> Result<(), Failure> {
+    let (map, rest) = find_one(&MAPS, &words.words)?;
+    let layout = Layout::of(map.as_fd())?;
+    let len = layout.elements.key_len();
+    let key = match rest {
+        [] => None,
+        ["key" | "--key", key @ ..] => Some(data::read("key", key, len, layout.key.as_ref())?),
+        [word, ..] => return no_more("map", &[word]),
+    };
+    let mut next = vec![0; len];
+    let there = match len {
+        0 => return Err(not_a_table()),
+        _ => layout.elements.next_key(key.as_deref(), &mut next),
+    };
+    match there {
+        Err(Errno::INVAL | Errno::OPNOTSUPP) => return Err(not_a_table()),
+        Err(error) if error.raw_os_error() == 524 => return Err(not_a_table()),
+        Err(error) => return Err(unreadable(error)),
+        Ok(false) => return Err(Failure::new(Class::Missing, "there is no key behind it")),
+        Ok(true) => {}
+    }
+    let mut text = String::new();
+    if words.json {
+        text.push_str("{\"key\":");
+        match &key {
+            Some(key) => json_bytes(key, &mut text),
+            None => text.push_str("null"),
+        }
+        text.push_str(",\"next_key\":");
+        json_bytes(&next, &mut text);
+        text.push_str("}\n");
+    } else {
+        if let Some(key) = &key {
+            let _ = write!(text, "key: {}  ", shown(layout.key.as_ref(), key));
+        }
+        let _ = writeln!(text, "next key: {}", shown(layout.key.as_ref(), &next));
+    }
+    output::print(&text)
 }
 
 fn first(

@@ -20,7 +20,7 @@ pub struct Layout<'m> {
     pub elements: Elements<'m>,
     pub key: Option<Plan>,
     pub value: Option<Plan>,
-    /// Flags of an update: a value with a lock in it is written under the lock.
+    /// Flags of an update: a value with a lock in it is written under the lock, and read so.
     pub flags: u64,
 }
 
@@ -56,6 +56,7 @@ impl<'m> Layout<'m> {
         layout.value = plan(&types, info.btf_value_type_id, info.value_size);
         if has_lock(&types, TypeId(info.btf_value_type_id)) {
             layout.flags = BPF_F_LOCK;
+            layout.elements = layout.elements.locked();
         }
         Ok(layout)
     }

@@ -17,6 +17,7 @@ const HELP: &str = "Usage: btfly map ACTION ...
                                      make a map, with the types of an object, and pin it
   dump MAP                           all of its entries
   lookup MAP key DATA                one of them
+  getnext MAP [key DATA]             the key behind one, or the first
   update MAP key DATA value DATA [any | exist | noexist]
   delete MAP key DATA
   push MAP value DATA, peek MAP, pop MAP
@@ -29,12 +30,13 @@ a number, or by its type: {field: value}. In a map of programs or maps a value i
 --json for JSON.
 ";
 
-const ACTIONS: [Action; 14] = [
+const ACTIONS: [Action; 15] = [
     ("list", show::run),
     ("show", show::run),
     ("create", create::run),
     ("dump", dump::run),
     ("lookup", dump::lookup),
+    ("getnext", dump::getnext),
     ("update", change::update),
     ("delete", change::delete),
     ("push", change::push),

@@ -1,4 +1,4 @@
-//! All entries of a map at once, read while programs change it.
+//! All entries of a map, read while programs change it: all at once, or each as it is read.
 //!
 //! Where the kernel reads many elements by one call (5.6 on, hashes and arrays), no element is missed or
 //! told twice that is there all the while: a full build does that. Elsewhere keys are followed one by one: a key that is removed
@@ -193,17 +193,30 @@ impl LoadedMap {
     }
 }
 
-/// Reads all entries of a map that is open, of type `BPF_MAP_TYPE_…`, as [`LoadedMap::entries`] does.
+/// Takes as many keys and values as there are at a time; `false` ends the walk.
+type Take<'t> = &'t mut dyn FnMut(&[u8], &[u8]) -> Result<bool, Errno>;
+
+/// Hands each entry of a map of type `BPF_MAP_TYPE_…` to `each`, as it is read; `false` ends that. No more is held
+/// than a batch, and where there are none the keys that were seen. The answer says what
+/// [`Entries::is_whole`] says.
 ///
 /// # Errors
 /// The kernel's answer.
 #[cfg(feature = "full")]
-pub fn entries_of(
-    map: BorrowedFd<'_>,
+pub fn for_each_entry(
+    elements: &Elements<'_>,
     map_type: u32,
     features: &Features,
-) -> Result<Entries, Errno> {
-    read_all(map, map_type, features, Reading::Keep)
+    each: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+) -> Result<bool, Errno> {
+    let (key_len, value_len) = (elements.key_len().max(1), elements.value_len().max(1));
+    let mut take = |keys: &[u8], values: &[u8]| {
+        let mut pairs = keys
+            .chunks_exact(key_len)
+            .zip(values.chunks_exact(value_len));
+        Ok(pairs.all(|(key, value)| each(key, value)))
+    };
+    walk(elements, map_type, features, Reading::Keep, &mut take)
 }
 
 fn read_all(
@@ -213,21 +226,38 @@ fn read_all(
     reading: Reading,
 ) -> Result<Entries, Errno> {
     let elements = Elements::of(map)?;
+    let mut entries = Entries::of(&elements);
+    let mut take = |keys: &[u8], values: &[u8]| entries.push(keys, values).map(|()| true);
+    let whole = walk(&elements, map_type, features, reading, &mut take)?;
+    entries.whole = whole;
+    Ok(entries)
+}
+
+fn walk(
+    elements: &Elements<'_>,
+    map_type: u32,
+    features: &Features,
+    reading: Reading,
+    take: Take<'_>,
+) -> Result<bool, Errno> {
     #[cfg(feature = "full")]
     if has_batches(map_type)
         && features.has(Feature::MapBatch)
-        && let Some(entries) = by_batches(&elements, reading)?
+        && let Some(whole) = by_batches(elements, reading, take)?
     {
-        return Ok(entries);
+        return Ok(whole);
     }
     let _ = map_type;
-    by_keys(&elements, features, reading)
+    by_keys(elements, features, reading, take)
 }
 
 /// `None` where this kernel has no batches for maps of this type: those of per-CPU arrays came with 5.13.
 #[cfg(feature = "full")]
-fn by_batches(elements: &Elements<'_>, reading: Reading) -> Result<Option<Entries>, Errno> {
-    let mut entries = Entries::of(elements);
+fn by_batches(
+    elements: &Elements<'_>,
+    reading: Reading,
+    take: Take<'_>,
+) -> Result<Option<bool>, Errno> {
     let (key_len, value_len) = (elements.key_len(), elements.value_len());
     let all = (elements.max_entries() as usize).max(1);
     let each = key_len.saturating_add(value_len).max(1);
@@ -256,13 +286,12 @@ fn by_batches(elements: &Elements<'_>, reading: Reading) -> Result<Option<Entrie
             Err(errno) => return Err(errno),
         };
         begun = true;
-        entries.push(
+        let goes_on = take(
             keys.get(..batch.count * key_len).unwrap_or_default(),
             values.get(..batch.count * value_len).unwrap_or_default(),
         )?;
-        if batch.last {
-            entries.whole = true;
-            return Ok(Some(entries));
+        if batch.last || !goes_on {
+            return Ok(Some(true));
         }
     }
 }
@@ -273,8 +302,9 @@ fn by_keys(
     elements: &Elements<'_>,
     features: &Features,
     reading: Reading,
-) -> Result<Entries, Errno> {
-    let mut entries = Entries::of(elements);
+    taking: Take<'_>,
+) -> Result<bool, Errno> {
+    let mut whole = false;
     // The same kind of map as others have use for: one code for all.
     let mut seen: BTreeMap<Vec<u8>, Option<Vec<u8>>> = BTreeMap::new();
     let mut next = vec![0; elements.key_len()];
@@ -283,25 +313,27 @@ fn by_keys(
     let steps = u64::from(elements.max_entries()) * 4 + MORE_STEPS;
     for _ in 0..steps {
         if !elements.next_key(key.as_deref(), &mut next)? {
-            entries.whole = true;
+            whole = true;
             break;
         }
-        if seen.insert(next.clone(), None).is_none() && reading == Reading::Keep {
-            // It may be gone already.
-            if elements.lookup(&next, &mut value)? {
-                entries.push(&next, &value)?;
-            }
+        // It may be gone already.
+        if seen.insert(next.clone(), None).is_none()
+            && reading == Reading::Keep
+            && elements.lookup(&next, &mut value)?
+            && !taking(&next, &value)?
+        {
+            return Ok(true);
         }
         key = Some(next.clone());
     }
     if reading == Reading::Remove {
         for key in seen.into_keys() {
             if take(elements, features, &key, &mut value)? {
-                entries.push(&key, &value)?;
+                taking(&key, &value)?;
             }
         }
     }
-    Ok(entries)
+    Ok(whole)
 }
 
 /// Reads and removes an element, in one step where the kernel has it for such maps.

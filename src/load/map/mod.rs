@@ -22,7 +22,7 @@ pub(super) use choice::globals;
 #[cfg(feature = "full")]
 pub use choice::{MapChoice, MapSource};
 #[cfg(feature = "full")]
-pub use entries::entries_of;
+pub use entries::for_each_entry;
 pub use entries::{Entries, EntriesError, is_per_cpu, is_walkable};
 #[cfg(feature = "full")]
 pub use error::MapError;
