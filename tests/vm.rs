@@ -59,6 +59,8 @@ mod load;
 mod loaded;
 #[path = "vm/map_contents.rs"]
 mod map_contents;
+#[path = "vm/map_kinds.rs"]
+mod map_kinds;
 #[path = "vm/maps.rs"]
 mod maps;
 #[path = "vm/modules.rs"]

@@ -3,6 +3,9 @@
 use std::fmt::Write;
 
 use btfly::load::{for_each_entry, is_walkable};
+use btfly::sys::abi::{
+    BPF_MAP_TYPE_ARRAY_OF_MAPS, BPF_MAP_TYPE_HASH_OF_MAPS, BPF_MAP_TYPE_PROG_ARRAY,
+};
 use btfly::value::Plan;
 use rustix::fd::AsFd;
 use rustix::io::Errno;
@@ -126,7 +129,10 @@ impl Listing<'_, '_> {
                 Ok(false) => Found::Nothing(Errno::NOENT),
                 Err(error) => Found::Nothing(error),
             };
-            self.entry(&next, found)?;
+            // A place without a program or map is no entry.
+            if !(holds(self.layout) && matches!(found, Found::Nothing(Errno::NOENT))) {
+                self.entry(&next, found)?;
+            }
             key = Some(next.clone());
         }
         Ok(())
@@ -146,6 +152,18 @@ impl Listing<'_, '_> {
         }
         self.flush()
     }
+}
+
+/// Whether it is a map of programs or of maps.
+fn holds(layout: &Layout<'_>) -> bool {
+    layout.info.map_type == BPF_MAP_TYPE_PROG_ARRAY || holds_maps(layout)
+}
+
+fn holds_maps(layout: &Layout<'_>) -> bool {
+    matches!(
+        layout.info.map_type,
+        BPF_MAP_TYPE_ARRAY_OF_MAPS | BPF_MAP_TYPE_HASH_OF_MAPS
+    )
 }
 
 fn not_a_table() -> Failure {
@@ -239,6 +257,9 @@ fn json_entry(layout: &Layout<'_>, key: &[u8], found: &Found<'_>, out: &mut Stri
         }
         out.push(']');
     };
+    if let (true, Some(id)) = (holds_maps(layout), value.first_chunk()) {
+        let _ = write!(out, "\"inner_map_id\":{},", u32::from_ne_bytes(*id));
+    }
     parts(&mut |part, out| json_bytes(part, out), out);
     if let Some(plan) = &layout.value {
         out.push_str(",\"formatted\":{");
