@@ -13,6 +13,8 @@ mod bpftool;
 mod btf;
 #[path = "vm/built_in.rs"]
 mod built_in;
+#[path = "vm/chapter5.rs"]
+mod chapter5;
 #[path = "vm/compilers.rs"]
 mod compilers;
 #[path = "vm/completions.rs"]
