@@ -23,13 +23,13 @@ fn all_fields(btf: &Btf<'_>, header: &Header, at: u32, out: &mut Vec<Field>) {
             all_fields(btf, &inner, offset, out);
             continue;
         }
-        let mut bits = u32::from(member.bitfield_size);
+        let mut bits = member.bitfield_size;
         // A bitfield of old is an integer of so many bits.
         if bits == 0 && inner.kind == Kind::Int {
             let int = btf.int(&inner).unwrap();
-            if u32::from(int.bits) < inner.size() * 8 {
-                bits = int.bits.into();
-                offset += u32::from(int.bit_offset);
+            if int.bits < inner.size() * 8 {
+                bits = int.bits;
+                offset += int.bit_offset;
             }
         }
         if !name.is_empty() && !name.starts_with("___pad") {
