@@ -18,7 +18,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use lzma_rust2::{Lzma2Options, Lzma2Writer};
+use lzma_rust2::{LzmaOptions, LzmaWriter};
 
 const OBJECTS: &str = "prebuilt/arm64";
 const TOOLS: &str = "src/tools";
@@ -45,7 +45,9 @@ fn main() {
     list_btf(Path::new(&out));
     // What cross/build packs is linked in its own way.
     if env::var_os("CARGO_CFG_PACKED").is_some() {
-        println!("cargo::rerun-if-changed={LAYOUT}");
+        for path in [LAYOUT, "cross/cold", "cross/link.rs"] {
+            println!("cargo::rerun-if-changed={path}");
+        }
         println!("cargo::rustc-link-arg-bins=-T{LAYOUT}");
     }
 }
@@ -77,14 +79,16 @@ fn pack_objects(out: &Path) {
         }
         all.extend(bytes);
     }
-    let mut options = Lzma2Options::with_preset(9);
-    options.lzma_options.dict_size = u32::try_from(all.len().next_power_of_two()).unwrap();
-    let window = options.lzma_options.dict_size.to_string();
-    let mut writer = Lzma2Writer::new(Vec::new(), options);
+    let mut options = LzmaOptions::with_preset(9);
+    options.dict_size = u32::try_from(all.len().next_power_of_two()).unwrap();
+    options.nice_len = 273;
+    let mut packed = vec![options.get_props()];
+    let writer = LzmaWriter::new_no_header(&mut packed, &options, false);
+    let mut writer = writer.expect("options that fit");
     writer.write_all(&all).expect("room in memory");
-    let packed = writer.finish().expect("room in memory");
-    fs::write(out.join("packed.lzma2"), packed).expect("what is packed");
-    fs::write(out.join("window"), window).expect("the size of a window");
+    writer.finish().expect("room in memory");
+    fs::write(out.join("packed.lzma"), packed).expect("what is packed");
+    fs::write(out.join("len"), all.len().to_string()).expect("its length");
 }
 
 /// Writes a table of names and files.

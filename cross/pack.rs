@@ -1,15 +1,19 @@
 //! Packs a binary that was linked by `cross/packed.ld`: what is not code is put behind the code, packed, from where
-//! the binary's first instructions (`src/sys/unpack.rs`) put it in its place. Sections and symbols are left out.
+//! the binary's first instructions (`src/sys/unpack.rs`) put it in its place. Code that is seldom used is packed by xz
+//! behind that, for `src/sys/cold.rs`. Sections and symbols are left out.
 //!
 //! Usage: pack FROM TO
 
+use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
 use std::{env, fs};
 
 /// Bytes of the header of an ELF file, and of that of a segment.
 const HEADER: usize = 64;
 const SEGMENT: usize = 56;
 const PT_LOAD: u32 = 1;
+const EXECUTABLE: u64 = 1;
 /// Places that are looked at for bytes that are the same, at most.
 const TRIES: usize = 4096;
 /// Bytes that are told at once by those before them, at most.
@@ -26,7 +30,7 @@ fn main() {
         panic!("usage: pack FROM TO");
     };
     let binary = fs::read(from).unwrap_or_else(|e| panic!("{from}: {e}"));
-    let (packed, told) = pack(&binary);
+    let (packed, told) = pack(&binary, &|cold| by_xz(cold, to));
     if fs::read(to).is_ok_and(|there| there == packed) {
         return;
     }
@@ -54,8 +58,54 @@ fn set(file: &mut [u8], at: usize, value: usize) {
     file[at..at + 8].copy_from_slice(&(value as u64).to_le_bytes());
 }
 
-/// The packed binary, and of each segment how long it was and is.
-pub fn pack(binary: &[u8]) -> (Vec<u8>, Vec<(usize, usize)>) {
+/// Packs code by LZMA, in which bytes at the same place of four are alike. `to` is where a file may be beside.
+pub fn by_xz(code: &[u8], to: &str) -> Vec<u8> {
+    let path = format!("{to}.cold");
+    fs::write(&path, code).unwrap_or_else(|e| panic!("{path}: {e}"));
+    let file = File::open(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
+    let xz = Command::new("xz")
+        .args([
+            "--format=raw",
+            "--lzma1=preset=9e,nice=273,lc=1,lp=2,pb=2",
+            "--stdout",
+        ])
+        .stdin(file)
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap_or_else(|e| panic!("xz: {e}"));
+    assert!(xz.status.success(), "xz: {}", xz.status);
+    fs::remove_file(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
+    // Its properties, as files of LZMA have them: lc + (lp + pb * 5) * 9.
+    [&[1 + (2 + 2 * 5) * 9], xz.stdout.as_slice()].concat()
+}
+
+/// Calls and addresses of code, told from the start of memory: those to one place are alike then, wherever they are.
+/// The code begins at `start` with the number of its bytes.
+pub fn absolute(bytes: &mut [u8], start: usize) {
+    let (words, _) = bytes.as_chunks_mut::<4>();
+    let Some((first, words)) = words.split_first_mut() else {
+        return;
+    };
+    let code = u32::from_le_bytes(*first) as usize / 4;
+    for (word, at) in words.iter_mut().take(code).zip((start + 4..).step_by(4)) {
+        let at = at as u32;
+        let insn = u32::from_le_bytes(*word);
+        let insn = if insn & 0xfc00_0000 == 0x9400_0000 {
+            // bl
+            insn & 0xfc00_0000 | insn.wrapping_add(at / 4) & 0x03ff_ffff
+        } else if insn & 0x9f00_0000 == 0x1000_0000 {
+            // adr
+            let place = (insn >> 3 & 0x1f_fffc | insn >> 29 & 3).wrapping_add(at);
+            insn & 0x9f00_001f | (place & 3) << 29 | (place >> 2 & 0x7_ffff) << 5
+        } else {
+            continue;
+        };
+        *word = insn.to_le_bytes();
+    }
+}
+
+/// The packed binary, and of each segment how long it was and is. What is cold is packed by `by_xz`.
+pub fn pack(binary: &[u8], by_xz: &dyn Fn(&[u8]) -> Vec<u8>) -> (Vec<u8>, Vec<(usize, usize)>) {
     assert!(
         binary.starts_with(b"\x7fELF\x02\x01"),
         "not a 64-bit ELF file"
@@ -70,15 +120,31 @@ pub fn pack(binary: &[u8]) -> (Vec<u8>, Vec<(usize, usize)>) {
     let mut file = binary[..len].to_vec();
     let mut told = Vec::new();
     let mut room = usize::MAX;
+    let mut cold = None;
     for segment in segments {
         room = room.min(word(binary, segment + 16) - word(binary, code + 16));
         let (at, len) = (word(binary, segment + 8), word(binary, segment + 32));
+        if number(binary, segment + 4, 4) & EXECUTABLE != 0 {
+            cold = Some(segment);
+            continue;
+        }
         let packed = packed(&binary[at..at + len]);
         told.push((len, packed.len()));
         file.extend(packed);
         // Nothing of it is in the file; the kernel gives as much memory as before, empty.
         set(&mut file, segment + 8, 0);
         set(&mut file, segment + 32, 0);
+    }
+    if let Some(segment) = cold {
+        let (at, len) = (word(binary, segment + 8), word(binary, segment + 32));
+        let mut code = binary[at..at + len].to_vec();
+        absolute(&mut code, word(binary, segment + 16));
+        let packed = by_xz(&code);
+        told.push((len, packed.len()));
+        file.extend((packed.len() as u32).to_le_bytes());
+        file.extend(packed);
+        // Nothing is mapped in its place.
+        file[segment..segment + SEGMENT].fill(0);
     }
     let len = file.len();
     assert!(

@@ -15,6 +15,8 @@ mod btf;
 mod built_in;
 #[path = "vm/chapter5.rs"]
 mod chapter5;
+#[path = "vm/cold.rs"]
+mod cold;
 #[path = "vm/compilers.rs"]
 mod compilers;
 #[path = "vm/completions.rs"]

@@ -4,14 +4,10 @@
 use super::cgroup::Attachment;
 use super::tracefs_probe::TracefsProbe;
 use crate::sys::perf;
-#[cfg(feature = "full")]
-use rustix::fd::BorrowedFd;
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// An attachment. Dropping it detaches the program and removes whatever was made for it.
 #[must_use = "dropping a link detaches its program"]
-// A small build holds some parts only to drop them.
-#[cfg_attr(not(feature = "full"), expect(dead_code))]
 pub struct Link {
     // Fields are dropped in this order: the link lets go of the event, the event of the probe.
     link: Option<OwnedFd>,
@@ -81,7 +77,6 @@ impl Link {
     }
 
     /// The BPF link, where the attachment is one and nothing else: it can be pinned.
-    #[cfg(feature = "full")]
     pub fn bpf_link(&self) -> Option<BorrowedFd<'_>> {
         self.link
             .as_ref()
@@ -93,7 +88,6 @@ impl Link {
     ///
     /// # Errors
     /// Why there are none.
-    #[cfg(feature = "full")]
     pub fn bpf_links(&self) -> Result<Vec<BorrowedFd<'_>>, &'static str> {
         if !self.parts.is_empty() {
             let parts = self.parts.iter().map(Link::bpf_links);
@@ -102,20 +96,19 @@ impl Link {
         if self.probe.is_some() {
             return Err("its probe in tracefs goes with the process that made it");
         }
-        match (self.bpf_link(), &self.cgroup) {
-            (Some(link), _) => Ok(vec![link]),
-            (None, Some(_)) => {
-                Err("this kernel has no links of cgroups, which those from 5.7 on have")
-            }
-            (None, None) => {
-                Err("this kernel has no links of perf events, which those from 5.15 on have")
-            }
+        #[cfg(feature = "full")]
+        if self.cgroup.is_some() {
+            return Err("this kernel has no links of cgroups, which those from 5.7 on have");
+        }
+        match self.bpf_link() {
+            Some(link) => Ok(vec![link]),
+            None => Err("this kernel has no links of perf events, which those from 5.15 on have"),
         }
     }
 
     /// Lets go of the attachment without detaching: for a link that was pinned.
-    #[cfg(feature = "full")]
     pub fn leave(mut self) {
+        #[cfg(feature = "full")]
         std::mem::forget(self.cgroup.take());
         self.event = None;
         for part in std::mem::take(&mut self.parts) {

@@ -32,7 +32,6 @@ impl TracefsProbe {
         let process = std::process::id().to_string();
         let kind = match space {
             Space::Kernel => "kprobe_",
-            #[cfg(feature = "full")]
             Space::User => "uprobe_",
         };
         for _ in 0..NAMES_TRIED {

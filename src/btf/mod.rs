@@ -10,9 +10,7 @@ mod blob;
 mod contexts;
 #[cfg(feature = "full")]
 mod declare;
-#[cfg(feature = "full")]
 pub mod diff;
-#[cfg(feature = "full")]
 pub mod dump;
 mod encode;
 mod error;

@@ -11,8 +11,8 @@ use super::{Failure, taking};
 pub const HELP: &str = "
 Options of every tool and of run:
   --duration TIME   stop after so many seconds (or with a unit: 500ms, 10s, 5m)
-  --btf PATH        take the kernel's types from this file of raw BTF; a full build also takes
-                    a vmlinux, a .btf.tar.xz, or a folder laid out like BTFHub
+  --btf PATH        take the kernel's types from this file of raw BTF or with a .BTF section; a full
+                    build also takes a .btf.tar.xz, or a folder laid out like BTFHub
   --relocate WHO    own: btfly relocates; kernel: the kernel does (5.17 and later); auto
   -v, --verbose     print each relocation, and the verifier's log where it refuses
 ";
@@ -26,9 +26,7 @@ pub struct Common {
     pub relocate: Relocate,
     btf: Vec<String>,
     /// For tests: features that are to count as missing.
-    #[cfg(feature = "full")]
     without: Vec<String>,
-    #[cfg(feature = "full")]
     as_kernel: Option<(u32, u32)>,
 }
 
@@ -43,9 +41,7 @@ impl Common {
                 "--duration" => common.duration = Some(duration(value()?)?),
                 "--btf" => common.btf.push(value()?.into()),
                 "--relocate" => common.relocate = relocate(value()?)?,
-                #[cfg(feature = "full")]
                 "--without" => common.without.extend(value()?.split(',').map(Into::into)),
-                #[cfg(feature = "full")]
                 "--as-kernel" => common.as_kernel = Some(version(value()?)?),
                 _ => return Ok(false),
             }
@@ -69,7 +65,6 @@ impl Common {
     /// The kernel as these options want it seen.
     pub fn kernel(&self) -> Result<Kernel, Failure> {
         let mut kernel = Kernel::running();
-        #[cfg(feature = "full")]
         for name in &self.without {
             if !kernel.features.hide(name) {
                 return Err(Failure::usage(format!(
@@ -77,7 +72,6 @@ impl Common {
                 )));
             }
         }
-        #[cfg(feature = "full")]
         if let Some((major, minor)) = self.as_kernel {
             kernel.features.as_kernel(major, minor);
         }
@@ -117,7 +111,6 @@ pub fn time(text: &str) -> Option<Duration> {
     }
 }
 
-#[cfg(feature = "full")]
 fn version(text: &str) -> Result<(u32, u32), Failure> {
     let parts = text.split_once('.');
     let parts = parts.and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));

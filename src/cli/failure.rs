@@ -1,7 +1,6 @@
 //! How a failure is told and what the exit code says of it.
 
 use btfly::attach::AttachError;
-#[cfg(feature = "full")]
 use btfly::load::PinError;
 use btfly::load::{LoadError, VerifierLog};
 use btfly::object::ObjectError;
@@ -74,7 +73,6 @@ impl Failure {
     }
 
     /// What the user has read already: only the exit code is left to say.
-    #[cfg(feature = "full")]
     pub fn told(class: Class) -> Failure {
         Failure::new(class, "")
     }
@@ -99,13 +97,11 @@ impl Failure {
     }
 
     /// What went wrong, in one line.
-    #[cfg(any(test, feature = "full"))]
     pub fn reason(&self) -> String {
         plain(&self.0.what)
     }
 
     pub fn print(&self) {
-        #[cfg(feature = "full")]
         if self.0.what.is_empty() {
             return;
         }
@@ -170,7 +166,6 @@ impl From<Box<LoadError>> for Failure {
             | LoadError::NoSuchFunction { .. } => Class::Missing,
             #[cfg(feature = "full")]
             LoadError::TargetProgram { .. } | LoadError::ModuleBtf { .. } => Class::Other,
-            #[cfg(feature = "full")]
             LoadError::Maps(error) => match () {
                 () if error.is_usage() => Class::Usage,
                 () if error.is_object() => Class::BadObject,
@@ -208,7 +203,6 @@ impl From<AttachError> for Failure {
     }
 }
 
-#[cfg(feature = "full")]
 impl From<PinError> for Failure {
     fn from(error: PinError) -> Failure {
         let class = match () {

@@ -27,7 +27,7 @@ const ACTIONS: [Action; 4] = [
 ];
 
 /// What each action is called.
-#[cfg(test)]
+#[cfg(all(test, feature = "full"))]
 pub fn actions() -> impl Iterator<Item = &'static str> {
     ACTIONS.iter().map(|(name, _)| *name)
 }

@@ -90,6 +90,7 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
         prepare: &prepare,
         maps,
         wishes: hooks.wishes().clone(),
+        #[cfg(feature = "full")]
         reads_rings: false,
         ..session::Plan::default()
     };
@@ -171,7 +172,9 @@ fn summary(object: &Object<'_>, loaded: &Loaded<'_>) -> Result<String, Failure> 
         let _ = writeln!(text, "{name:names$}  {section:sections$}  {insns} insns");
     }
     let programs = count(loaded.programs.len(), "program");
-    let tried = loaded.programs.len() + loaded.absent.len();
+    let tried = loaded.programs.len();
+    #[cfg(feature = "full")]
+    let tried = tried + loaded.absent.len();
     let left = object.programs.len().saturating_sub(tried);
     let left = match left {
         0 => String::new(),
@@ -210,6 +213,7 @@ fn try_each(
             choose: &choose,
             prepare,
             maps: maps.clone(),
+            #[cfg(feature = "full")]
             reads_rings: false,
             ..session::Plan::default()
         };

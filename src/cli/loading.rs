@@ -4,19 +4,16 @@
 use btfly::btf::TypeId;
 use btfly::object::Object;
 use btfly::value::Plan;
-#[cfg(feature = "full")]
 use btfly::{
     load::Loaded,
     object::{MapSpec, Program},
     sys::{abi::BPF_ANY, bpf_map::Elements},
 };
-#[cfg(feature = "full")]
 use rustix::fd::AsFd;
 
 use super::Failure;
 
 /// `--put MAP KEY VALUE`.
-#[cfg(feature = "full")]
 pub struct Put<'p> {
     map: &'p str,
     key: &'p str,
@@ -24,11 +21,9 @@ pub struct Put<'p> {
 }
 
 /// A key and a value.
-#[cfg(feature = "full")]
 pub type Entry = (Vec<u8>, Vec<u8>);
 
 /// `--put` takes three values, which argh does not know.
-#[cfg(feature = "full")]
 pub fn take_puts<'p>(args: &[&'p str]) -> Result<(Vec<&'p str>, Vec<Put<'p>>), Failure> {
     let (mut kept, mut puts) = (Vec::new(), Vec::new());
     let mut rest = args.iter();
@@ -96,12 +91,10 @@ pub fn set_global(
 }
 
 /// The bytes of what `--put` puts into maps.
-#[cfg(feature = "full")]
 pub fn entries(object: &Object<'_>, puts: &[Put<'_>]) -> Result<Vec<Entry>, Failure> {
     puts.iter().map(|put| entry(object, put)).collect()
 }
 
-#[cfg(feature = "full")]
 fn entry(object: &Object<'_>, put: &Put<'_>) -> Result<Entry, Failure> {
     let map = find_map(object, put.map, "--put")?;
     let bytes = |what: &str, ty: TypeId, size: u32, words: &str| {
@@ -121,7 +114,6 @@ fn entry(object: &Object<'_>, put: &Put<'_>) -> Result<Entry, Failure> {
     ))
 }
 
-#[cfg(feature = "full")]
 fn find_map<'o, 'a>(
     object: &'o Object<'a>,
     name: &str,
@@ -136,7 +128,6 @@ fn find_map<'o, 'a>(
 }
 
 /// Refuses a `--prog` that names no program.
-#[cfg(feature = "full")]
 pub fn check_programs(object: &Object<'_>, names: &[String]) -> Result<(), Failure> {
     for name in names {
         if !object.programs.iter().any(|p| p.name == name) {
@@ -149,7 +140,6 @@ pub fn check_programs(object: &Object<'_>, names: &[String]) -> Result<(), Failu
 }
 
 /// Whether a program is to be loaded: those that `--prog` names, else all that autoload.
-#[cfg(feature = "full")]
 pub fn is_chosen(names: &[String], program: &Program<'_>) -> bool {
     match names.is_empty() {
         true => program.autoload,
@@ -158,7 +148,6 @@ pub fn is_chosen(names: &[String], program: &Program<'_>) -> bool {
 }
 
 /// Puts the entries into the maps, once they are there.
-#[cfg(feature = "full")]
 pub fn fill(loaded: &Loaded<'_>, puts: &[Put<'_>], entries: &[Entry]) -> Result<(), Failure> {
     for (put, (key, value)) in puts.iter().zip(entries) {
         let Some(map) = loaded.map(put.map) else {

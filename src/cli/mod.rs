@@ -1,7 +1,6 @@
 //! The command line: which command, and what becomes of its failure.
 
 mod attach_options;
-#[cfg(feature = "full")]
 mod btf;
 #[cfg(feature = "full")]
 mod btf_files;
@@ -23,30 +22,23 @@ mod failure;
 #[cfg(feature = "full")]
 mod feature;
 mod format;
-#[cfg(feature = "full")]
 mod link;
 mod list;
-#[cfg(feature = "full")]
 mod load;
-#[cfg(feature = "full")]
 mod loaded;
 mod loading;
 #[cfg(feature = "full")]
 mod log_file;
 #[cfg(feature = "full")]
 mod losses;
-#[cfg(feature = "full")]
 mod map;
-#[cfg(feature = "full")]
 mod maps;
 mod objects;
 #[cfg(feature = "full")]
 mod once;
 mod output;
 mod output_options;
-#[cfg(feature = "full")]
 mod perf;
-#[cfg(feature = "full")]
 mod prog;
 #[cfg(feature = "full")]
 mod ring_options;
@@ -64,7 +56,6 @@ mod taking;
 mod ticker;
 mod tool;
 mod trace;
-#[cfg(feature = "full")]
 mod unload;
 
 use common::Common;
@@ -87,43 +78,36 @@ const COMMANDS: &[Command] = &[
         about: "load any BPF object, attach it, and print its events in named columns",
         run: run::run,
     },
-    #[cfg(feature = "full")]
     Command {
         name: "load",
         about: "load --pin: leave an object loaded; load --dry-run: whether it loads here",
         run: load::run,
     },
-    #[cfg(feature = "full")]
     Command {
         name: "unload",
         about: "remove what load --pin left",
         run: unload::run,
     },
-    #[cfg(feature = "full")]
     Command {
         name: "btf",
         about: "print types of a kernel, or pick out of its BTF what some objects need",
         run: btf::run,
     },
-    #[cfg(feature = "full")]
     Command {
         name: "prog",
         about: "list and dump the programs that are loaded, load, run and detach them",
         run: prog::run,
     },
-    #[cfg(feature = "full")]
     Command {
         name: "map",
         about: "list the maps that are loaded, show and change what is in them, make some",
         run: map::run,
     },
-    #[cfg(feature = "full")]
     Command {
         name: "link",
         about: "list and detach what attaches programs",
         run: link::run,
     },
-    #[cfg(feature = "full")]
     Command {
         name: "perf",
         about: "list which process has which program at which probe or tracepoint",
@@ -176,8 +160,8 @@ const TRACE: Command = Command {
 const UNKNOWN: &str = match cfg!(feature = "full") {
     true => "btfly without arguments lists the commands",
     false => {
-        "btfly without arguments lists the commands; load, check, doctor and btf are in \
-         the build made with cross/build --full"
+        "btfly without arguments lists the commands; feature, check, doctor and completions are \
+         in the build made with cross/build --full"
     }
 };
 
@@ -253,12 +237,17 @@ fn no_more(name: &str, arg: &str) -> Failure {
 
 /// Parses the arguments of command `name` by argh. Its help goes to stdout, with the options that
 /// every command has; what it refuses is a usage error.
-#[cfg(feature = "full")]
 fn parse<T: argh::FromArgs>(name: &str, args: &[&str]) -> Result<Option<T>, Failure> {
     match T::from_args(&["btfly", name], args) {
         Ok(parsed) => Ok(Some(parsed)),
         Err(exit) => early_exit(name, &exit).map(|()| None),
     }
+}
+
+/// What argh does not know of the options of a command.
+#[cfg(not(feature = "full"))]
+fn more_help(_: &str) -> [&'static str; 3] {
+    [""; 3]
 }
 
 /// What argh does not know of the options of a command.
@@ -273,6 +262,12 @@ fn more_help(name: &str) -> [&'static str; 3] {
 }
 
 /// What argh does not know of the options of `run` and the tools.
+#[cfg(not(feature = "full"))]
+fn output_help(_: &str) -> &'static str {
+    ""
+}
+
+/// What argh does not know of the options of `run` and the tools.
 #[cfg(feature = "full")]
 fn output_help(name: &str) -> &'static str {
     match name {
@@ -282,7 +277,6 @@ fn output_help(name: &str) -> &'static str {
 }
 
 /// What argh has to say instead of options: help, or what is wrong.
-#[cfg(feature = "full")]
 fn early_exit(name: &str, exit: &argh::EarlyExit) -> Result<(), Failure> {
     match exit.status {
         Ok(()) => output::print(

@@ -15,13 +15,16 @@ pub fn read_object(path: &str) -> Result<Vec<u8>, Failure> {
 }
 
 /// The object that these files are together, and what to call it in messages.
-#[cfg(feature = "full")]
 pub fn read(paths: &[String]) -> Result<(String, Vec<u8>), Failure> {
     match paths {
         [] => Err(Failure::usage("the object is missing")
             .with_hint("give the path of a BPF object, made by clang -target bpf -O2 -g -c")),
         [path] => Ok((path.clone(), read_object(path)?)),
+        #[cfg(feature = "full")]
         _ => joined(paths),
+        #[cfg(not(feature = "full"))]
+        _ => Err(Failure::usage("this build does not join objects")
+            .with_hint("the one made with cross/build --full does")),
     }
 }
 

@@ -33,7 +33,6 @@ pub struct Plan<'p> {
     /// Done when maps are there and nothing is attached yet.
     pub prepare: &'p dyn Fn(&Loaded<'_>) -> Result<(), Failure>,
     /// What the user says of its maps.
-    #[cfg(feature = "full")]
     pub maps: super::maps::Maps<'p>,
     /// How programs are attached.
     pub wishes: btfly::attach::Wishes,
@@ -57,7 +56,6 @@ impl Default for Plan<'_> {
         Plan {
             choose: &|program| program.autoload,
             prepare: &|_| Ok(()),
-            #[cfg(feature = "full")]
             maps: super::maps::Maps::default(),
             wishes: btfly::attach::Wishes::NONE,
             ticker: None,
@@ -116,7 +114,6 @@ pub fn run(
     if attached.links.is_empty() && !runs {
         return Err(nothing_attached(object));
     }
-    #[cfg(feature = "full")]
     loaded.keep_pins();
     let mut out = Vec::with_capacity(FLUSH);
     view.header(&mut out);
@@ -225,11 +222,8 @@ pub fn load_object<'a>(
             choose: plan.choose,
             report: common.verbose.then_some(&mut print),
             relocate: common.relocate,
-            #[cfg(feature = "full")]
             name: plan.maps.name,
-            #[cfg(feature = "full")]
             maps: &plan.maps.choices,
-            #[cfg(feature = "full")]
             pin_folder: plan.maps.pin_folder,
             #[cfg(feature = "full")]
             missing: plan.wishes.missing,

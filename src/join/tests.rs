@@ -38,7 +38,7 @@ fn what_is_joined_has_the_programs_maps_and_variables_of_all() {
     assert_eq!(object.license, "GPL");
     let relocations = |o: &Object<'_>| o.code.iter().map(|c| c.relocations.len()).sum::<usize>();
     let apart = [HELLO, EXTERNS, SUBPROG].map(|bytes| relocations(&Object::parse(bytes).unwrap()));
-    assert_eq!(relocations(&object), apart.iter().sum());
+    assert_eq!(relocations(&object), apart.iter().sum::<usize>());
 }
 
 #[test]

@@ -76,7 +76,6 @@ pub(super) fn load(
 ///
 /// # Errors
 /// Types that can't be read; what is not permitted.
-#[cfg(feature = "full")]
 pub fn load_types(object: &Object<'_>, kernel: &Kernel) -> Result<Option<OwnedFd>, Box<LoadError>> {
     let memlock = Memlock::new(&kernel.features);
     Ok(load(object, kernel, &memlock)?.fd)

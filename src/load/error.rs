@@ -125,7 +125,6 @@ pub enum LoadError {
         since: String,
     },
     /// A map that could not be made as asked.
-    #[cfg(feature = "full")]
     #[error(transparent)]
     Maps(#[from] super::MapError),
     /// A map that could not be created.
@@ -226,7 +225,7 @@ pub enum LoadError {
 boxed_from!(
     LoadError: ObjectError, TargetError, LinkError, BtfError, FitError,
     #[cfg(feature = "full")] ExternError,
-    #[cfg(feature = "full")] super::MapError,
+    super::MapError,
 );
 
 impl LoadError {
@@ -290,9 +289,7 @@ impl LoadError {
                 "the kernel must be built with CONFIG_DEBUG_INFO_BTF: --btf does not stand in for it"
                     .into(),
             ),
-            #[cfg(feature = "full")]
             LoadError::Maps(error) if error.is_permission() => Some(permission::hint()),
-            #[cfg(feature = "full")]
             LoadError::Maps(error) => error.hint(),
             #[cfg(feature = "full")]
             LoadError::TooManyInsns { .. } => Some(

@@ -25,7 +25,6 @@ mod no_config;
 #[cfg_attr(not(feature = "full"), path = "no_old.rs")]
 mod old;
 mod old_helpers;
-#[cfg(feature = "full")]
 mod pins;
 mod program;
 #[cfg(feature = "full")]
@@ -40,15 +39,14 @@ mod targets;
 mod verifier;
 
 pub use attach::Attached;
-#[cfg(feature = "full")]
 pub use btf::load_types;
 pub use error::LoadError;
 #[cfg(feature = "full")]
 pub use globals::{GlobalError, GlobalRef};
-#[cfg(feature = "full")]
-pub use map::{DEFAULT_FOLDER, MapChoice, MapError, MapSource, for_each_entry, kernel_name};
-pub use map::{Entries, EntriesError, LoadedMap, is_per_cpu, is_walkable};
-#[cfg(feature = "full")]
+pub use map::{DEFAULT_FOLDER, MapChoice, MapError, MapSource};
+pub use map::{
+    Entries, EntriesError, LoadedMap, for_each_entry, is_per_cpu, is_walkable, kernel_name,
+};
 pub use pins::{PinError, Removed, unpin};
 use program::Asking;
 pub use program::LoadedProgram;
@@ -93,13 +91,10 @@ pub struct Options<'o> {
     pub relocate: Relocate,
     /// What the object is called: its file's name up to the first dot. The maps of its data sections are
     /// named after it.
-    #[cfg(feature = "full")]
     pub name: &'o str,
     /// What is asked of single maps beside their definitions.
-    #[cfg(feature = "full")]
     pub maps: &'o [MapChoice<'o>],
     /// The folder in which maps are pinned that ask to be pinned by name.
-    #[cfg(feature = "full")]
     pub pin_folder: &'o str,
     /// What to do about a program whose target is not in the kernel's BTF.
     #[cfg(feature = "full")]
@@ -134,11 +129,8 @@ impl Default for Options<'_> {
             choose: &|program| program.autoload,
             report: None,
             relocate: Relocate::Auto,
-            #[cfg(feature = "full")]
             name: "",
-            #[cfg(feature = "full")]
             maps: &[],
-            #[cfg(feature = "full")]
             pin_folder: DEFAULT_FOLDER,
             #[cfg(feature = "full")]
             missing: Missing::Fail,
@@ -178,11 +170,8 @@ pub fn load<'a>(
         btf: btf.as_ref(),
         memlock: &memlock,
         kernel,
-        #[cfg(feature = "full")]
         name: options.name,
-        #[cfg(feature = "full")]
         choices: options.maps,
-        #[cfg(feature = "full")]
         pin_folder: options.pin_folder,
         #[cfg(feature = "full")]
         named: &relocated.named,
@@ -322,7 +311,6 @@ impl Loaded<'_> {
 
     /// Leaves maps pinned that asked to be pinned by name. Until this is called, the pins that this load made
     /// go with it: whoever can't go on leaves nothing behind. Maps that were pinned before stay so.
-    #[cfg(feature = "full")]
     pub fn keep_pins(&self) {
         self.maps.iter().for_each(LoadedMap::keep_pin);
     }

@@ -7,7 +7,6 @@
 mod arena;
 mod code;
 mod data;
-#[cfg(feature = "full")]
 pub mod disasm;
 mod error;
 #[cfg(feature = "full")]

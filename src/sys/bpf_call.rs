@@ -22,10 +22,8 @@ unsafe impl Attr for MapCreateAttr {}
 // Safety: as above.
 unsafe impl Attr for MapElemAttr {}
 // Safety: as above.
-#[cfg(feature = "full")]
 unsafe impl Attr for super::abi::MapBatchAttr {}
 // Safety: as above.
-#[cfg(feature = "full")]
 unsafe impl Attr for super::abi::TaskFdAttr {}
 // Safety: as above.
 unsafe impl Attr for ProgLoadAttr {}
@@ -44,10 +42,8 @@ unsafe impl Attr for BtfLoadAttr {}
 // Safety: as above.
 unsafe impl Attr for LinkCreatePerfAttr {}
 // Safety: as above.
-#[cfg(feature = "full")]
 unsafe impl Attr for super::abi::LinkCreateMultiKprobeAttr {}
 // Safety: as above.
-#[cfg(feature = "full")]
 unsafe impl Attr for super::abi::LinkCreateMultiUprobeAttr {}
 // Safety: as above.
 unsafe impl Attr for LinkCreateAttr {}

@@ -63,7 +63,6 @@ pub fn map_info(map: BorrowedFd<'_>) -> io::Result<MapInfo> {
     let mut answer = MapInfo::default();
     // Safety: the struct holds no address.
     match unsafe { info(map, &mut answer) } {
-        #[cfg(feature = "full")]
         Err(Errno::INVAL) => super::map_fdinfo::map_fdinfo(map),
         told => told.map(|()| answer),
     }
@@ -85,7 +84,6 @@ pub fn btf_info(btf: BorrowedFd<'_>) -> io::Result<BtfInfo> {
 ///
 /// # Errors
 /// The kernel's.
-#[cfg(feature = "full")]
 pub fn btf_name(btf: BorrowedFd<'_>) -> io::Result<Option<String>> {
     // As long as the name of a module may be (MODULE_NAME_LEN).
     let mut name = [0u8; 64];
@@ -113,7 +111,6 @@ pub fn btf_name(btf: BorrowedFd<'_>) -> io::Result<Option<String>> {
 ///
 /// # Errors
 /// The kernel's; `EFBIG` where it is larger.
-#[cfg(feature = "full")]
 pub fn btf_bytes(btf: BorrowedFd<'_>, most: usize) -> io::Result<Vec<u8>> {
     let len = btf_info(btf)?.btf_size;
     if len as usize > most {

@@ -76,7 +76,6 @@ impl<'a> Elements<'a> {
     }
 
     /// The same, read under the lock that is in each value (`BPF_F_LOCK`, 5.1).
-    #[cfg(feature = "full")]
     #[must_use]
     pub fn locked(self) -> Self {
         Elements {

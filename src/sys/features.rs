@@ -1,7 +1,6 @@
 //! The table of kernel features: name, the version each came with, its probe; probed when first
 //! needed and remembered.
 
-#[cfg(feature = "full")]
 use super::more_probes;
 use super::probes;
 use super::rlimit;
@@ -34,27 +33,22 @@ pub enum Feature {
     /// BTF of functions with a linkage other than static.
     BtfGlobalFunc,
     /// Elements of a map read many by one call.
-    #[cfg(feature = "full")]
     MapBatch,
     /// Links of programs to cgroups, network namespaces and devices (`BPF_LINK_CREATE`).
-    #[cfg(feature = "full")]
     BpfLink,
     /// Ring buffer maps.
     RingBuffer,
     /// BPF memory charged to the memory cgroup, not to `RLIMIT_MEMLOCK`.
     MemcgAccounting,
     /// BTF of modules, and names of loaded BTF.
-    #[cfg(feature = "full")]
     ModuleBtf,
     /// BTF of floating-point types.
     BtfFloat,
     /// Elements of a hash read and removed in one step.
-    #[cfg(feature = "full")]
     MapTake,
     /// Links of perf events, with cookies.
     PerfLink,
     /// The helper `bpf_get_attach_cookie`.
-    #[cfg(feature = "full")]
     BpfCookie,
     /// BTF declaration tags.
     BtfDeclTag,
@@ -64,30 +58,22 @@ pub enum Feature {
     CoreRelocations,
     /// Links of one program to many kprobes. The kernel must be built with `CONFIG_FPROBE`, which arm64
     /// can be from 6.2 on or later.
-    #[cfg(feature = "full")]
     KprobeMulti,
     /// BTF enums of 64 bits, and of signed ones of any size.
     BtfEnum64,
     /// A log that is too long for its buffer leaves its end there, not its start.
-    #[cfg(feature = "full")]
     LogRotation,
     /// Links of one program to many uprobes, with the process told right.
-    #[cfg(feature = "full")]
     UprobeMulti,
     /// Arguments of global functions that a declaration tag calls the context.
-    #[cfg(feature = "full")]
     ArgCtxTag,
     /// BTF data sections whose name starts with `?`.
-    #[cfg(feature = "full")]
     BtfQmarkDatasec,
 }
 
 struct Row {
-    #[cfg(feature = "full")]
     feature: Feature,
-    #[cfg(feature = "full")]
     name: &'static str,
-    #[cfg(feature = "full")]
     since: (u32, u32),
     /// A feature without which this one can't be.
     needs: Option<Feature>,
@@ -95,7 +81,6 @@ struct Row {
     probe: fn() -> io::Result<()>,
 }
 
-#[cfg_attr(not(feature = "full"), allow(unused_variables))]
 const fn row(
     feature: Feature,
     name: &'static str,
@@ -104,18 +89,15 @@ const fn row(
     probe: fn() -> io::Result<()>,
 ) -> Row {
     Row {
-        #[cfg(feature = "full")]
         feature,
-        #[cfg(feature = "full")]
         name,
-        #[cfg(feature = "full")]
         since,
         needs,
         probe,
     }
 }
 
-const COUNT: usize = if cfg!(feature = "full") { 28 } else { 18 };
+const COUNT: usize = 28;
 
 #[rustfmt::skip]
 static TABLE: [Row; COUNT] = [
@@ -129,53 +111,40 @@ static TABLE: [Row; COUNT] = [
     row(Feature::MmapableArray, "mmapable-array", (5, 5), None, probes::mmapable_array),
     row(Feature::ProbeReadKernel, "probe-read-kernel", (5, 5), None, probes::probe_read_kernel),
     row(Feature::BtfGlobalFunc, "btf-global-func", (5, 6), Some(Feature::BtfFunc), probes::btf_global_func),
-    #[cfg(feature = "full")]
     row(Feature::MapBatch, "map-batch", (5, 6), None, more_probes::map_batch),
-    #[cfg(feature = "full")]
     row(Feature::BpfLink, "bpf-link", (5, 7), None, more_probes::bpf_link),
     row(Feature::RingBuffer, "ring-buffer", (5, 8), None, probes::ring_buffer),
     row(Feature::MemcgAccounting, "memcg-accounting", (5, 11), None, probes::memcg_accounting),
-    #[cfg(feature = "full")]
     row(Feature::ModuleBtf, "module-btf", (5, 11), Some(Feature::Btf), more_probes::module_btf),
     row(Feature::BtfFloat, "btf-float", (5, 13), Some(Feature::Btf), probes::btf_float),
-    #[cfg(feature = "full")]
     row(Feature::MapTake, "map-take", (5, 14), None, more_probes::map_take),
     row(Feature::PerfLink, "perf-link", (5, 15), None, probes::perf_link),
-    #[cfg(feature = "full")]
     row(Feature::BpfCookie, "bpf-cookie", (5, 15), None, more_probes::bpf_cookie),
     row(Feature::BtfDeclTag, "btf-decl-tag", (5, 16), Some(Feature::Btf), probes::btf_decl_tag),
     row(Feature::BtfTypeTag, "btf-type-tag", (5, 17), Some(Feature::Btf), probes::btf_type_tag),
     row(Feature::CoreRelocations, "core-relo", (5, 17), None, probes::core_relocations),
-    #[cfg(feature = "full")]
     row(Feature::KprobeMulti, "kprobe-multi", (5, 18), None, more_probes::kprobe_multi),
     row(Feature::BtfEnum64, "btf-enum64", (6, 0), Some(Feature::Btf), probes::btf_enum64),
-    #[cfg(feature = "full")]
     row(Feature::LogRotation, "log-rotation", (6, 4), None, probes::log_rotation),
-    #[cfg(feature = "full")]
     row(Feature::UprobeMulti, "uprobe-multi", (6, 6), None, more_probes::uprobe_multi),
-    #[cfg(feature = "full")]
     row(Feature::ArgCtxTag, "arg-ctx-tag", (6, 8), Some(Feature::BtfDeclTag), more_probes::arg_ctx_tag),
-    #[cfg(feature = "full")]
     row(Feature::BtfQmarkDatasec, "btf-qmark-datasec", (6, 10), Some(Feature::BtfDatasec), more_probes::btf_qmark_datasec),
 ];
 
 impl Feature {
     /// The name by which a user knows it (`--without NAME`).
-    #[cfg(feature = "full")]
     #[must_use]
     pub fn name(self) -> &'static str {
         self.row().name
     }
 
     /// The kernel version that brought it.
-    #[cfg(feature = "full")]
     #[must_use]
     pub fn since(self) -> (u32, u32) {
         self.row().since
     }
 
     /// The feature of this name.
-    #[cfg(feature = "full")]
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
         TABLE
@@ -185,7 +154,6 @@ impl Feature {
     }
 
     /// All features, oldest first.
-    #[cfg(feature = "full")]
     pub fn all() -> impl Iterator<Item = Feature> {
         TABLE.iter().map(|row| row.feature)
     }
@@ -267,7 +235,6 @@ impl Features {
     }
 
     /// Hides a feature by its name, as if this kernel had none; `false` where there is no such name.
-    #[cfg(feature = "full")]
     #[must_use]
     pub fn hide(&self, name: &str) -> bool {
         match Feature::by_name(name) {
@@ -280,7 +247,6 @@ impl Features {
     }
 
     /// Hides every feature that came after kernel `major.minor`.
-    #[cfg(feature = "full")]
     pub fn as_kernel(&self, major: u32, minor: u32) {
         for row in TABLE.iter().filter(|row| row.since > (major, minor)) {
             self.state(row.feature).store(HIDDEN, Ordering::Relaxed);
@@ -300,7 +266,7 @@ impl Features {
     }
 }
 
-#[cfg(all(test, feature = "full"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

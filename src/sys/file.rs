@@ -30,7 +30,6 @@ pub fn open_stream(path: &str) -> io::Result<OwnedFd> {
 ///
 /// # Errors
 /// The kernel's: `ENOTDIR` where it is no folder.
-#[cfg(feature = "full")]
 pub fn open_folder(path: &str) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::DIRECTORY;
     rustix::fs::open(path, flags, Mode::empty())
@@ -128,7 +127,6 @@ pub fn create(path: &str, bytes: &[u8]) -> io::Result<()> {
 ///
 /// # Errors
 /// The kernel's.
-#[cfg(feature = "full")]
 pub fn open_output(path: &str) -> io::Result<OwnedFd> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::APPEND | OFlags::CLOEXEC;
     rustix::fs::open(path, flags, Mode::from_raw_mode(0o666))

@@ -67,7 +67,6 @@ pub fn count(names: &[String]) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// The kernel's, where procfs is not there.
-#[cfg(feature = "full")]
 pub fn address_of(name: &str) -> io::Result<Option<u64>> {
     let symbols = file::open("/proc/kallsyms")?;
     let mut found = None;
@@ -85,7 +84,6 @@ pub fn address_of(name: &str) -> io::Result<Option<u64>> {
 ///
 /// # Errors
 /// The kernel's, where procfs is not there.
-#[cfg(feature = "full")]
 pub fn at(addresses: &[u64]) -> io::Result<Vec<(u64, String)>> {
     let symbols = file::open("/proc/kallsyms")?;
     let mut found: Vec<Option<String>> = vec![None; addresses.len()];

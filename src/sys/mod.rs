@@ -10,17 +10,16 @@ pub mod abi;
 pub mod attach_probes;
 pub mod bpf;
 mod bpf_call;
-#[cfg(feature = "full")]
 pub mod bpf_details;
 mod bpf_ids;
-#[cfg(feature = "full")]
 pub mod bpf_link;
 pub mod bpf_map;
 #[cfg(feature = "full")]
 pub mod bpf_multi;
-#[cfg(feature = "full")]
 pub mod bpf_pin;
 pub mod bytes;
+#[cfg(all(packed, not(feature = "full")))]
+mod cold;
 pub mod constant;
 pub mod cpus;
 pub mod features;
@@ -28,26 +27,19 @@ pub mod file;
 pub mod heap;
 #[cfg(feature = "full")]
 pub mod helper;
-#[cfg(feature = "full")]
 pub mod holders;
 pub mod kallsyms;
 pub mod kernel;
 #[cfg(feature = "full")]
 pub mod log_range;
-#[cfg(feature = "full")]
+pub mod lzma;
 pub mod map_batch;
-#[cfg(feature = "full")]
 pub mod map_fdinfo;
-#[cfg(feature = "full")]
 pub mod map_types;
 pub mod mapping;
-#[cfg(feature = "full")]
 pub mod memory;
-#[cfg(feature = "full")]
 mod more_probes;
-#[cfg(feature = "full")]
 pub mod names;
-#[cfg(feature = "full")]
 pub mod net;
 pub mod perf;
 pub mod permission;
@@ -64,7 +56,6 @@ pub mod signals;
 #[cfg(not(feature = "full"))]
 pub mod start;
 pub mod stdio;
-#[cfg(feature = "full")]
 pub mod task_fd;
 pub mod tracefs;
 #[cfg(packed)]

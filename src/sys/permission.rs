@@ -1,13 +1,11 @@
 //! Why the kernel may have said "not permitted": the user, lockdown, the limits of perf.
 
 use super::file;
-#[cfg(feature = "full")]
 use super::{
     abi::{BPF_PROG_TYPE_TRACEPOINT, PERF_COUNT_SW_BPF_OUTPUT, PERF_TYPE_SOFTWARE, PerfEventAttr},
     bpf::{self, ProgLoad},
     cpus, kernel, perf, rlimit,
 };
-#[cfg(feature = "full")]
 use rustix::io::{self, Errno};
 
 /// What stands in the way of a permission, and so what a person can do about it.
@@ -26,7 +24,6 @@ pub fn hint() -> String {
         Ok(level) => level.to_string(),
         Err(_) => "not there".to_owned(),
     };
-    #[cfg(feature = "full")]
     if let Some(told) = told_by_status() {
         return [&told, "; kernel.perf_event_paranoid is ", &paranoid].concat();
     }
@@ -48,11 +45,9 @@ pub fn lockdown() -> Option<String> {
 }
 
 /// The kernel from which on memory is charged to the cgroup, as `LINUX_VERSION_CODE`. Only a hint hangs on it.
-#[cfg(feature = "full")]
 const FIRST_WITHOUT_LIMIT: u32 = 5 << 16 | 11 << 8;
 
 /// What /proc/self/status and the limits say of this root's powers; `None` where nothing lacks.
-#[cfg(feature = "full")]
 fn told_by_status() -> Option<String> {
     let mut buffer = [0; 4096];
     let status = file::read("/proc/self/status", &mut buffer).ok()?;
@@ -77,7 +72,6 @@ fn told_by_status() -> Option<String> {
 
 /// The capabilities that loading and attaching take, and that the process does not have. CAP_SYS_ADMIN
 /// stands for the others.
-#[cfg(feature = "full")]
 fn missing_capabilities(status: &str) -> Vec<&'static str> {
     const ADMIN: u32 = 21;
     const OTHERS: [(u32, &str); 2] = [(39, "CAP_BPF"), (38, "CAP_PERFMON")];
@@ -97,7 +91,6 @@ fn missing_capabilities(status: &str) -> Vec<&'static str> {
 }
 
 /// What a line of /proc/self/status says.
-#[cfg(feature = "full")]
 fn line<'s>(status: &'s str, name: &str) -> Option<&'s str> {
     status
         .lines()
@@ -110,7 +103,6 @@ fn line<'s>(status: &'s str, name: &str) -> Option<&'s str> {
 /// # Errors
 /// The kernel's: `EPERM` without permission, `ENOSYS` where it has no bpf(2), `EINVAL` where it knows
 /// no such programs.
-#[cfg(feature = "full")]
 pub fn load_programs() -> io::Result<()> {
     // r0 = 0; exit
     const INSNS: [u8; 16] = [0xb7, 0, 0, 0, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0];
@@ -134,7 +126,6 @@ pub fn load_programs() -> io::Result<()> {
 ///
 /// # Errors
 /// The kernel's: `EPERM` or `EACCES` without permission, `ENOSYS` where it has no perf events.
-#[cfg(feature = "full")]
 pub fn open_perf_events() -> io::Result<()> {
     let attr = PerfEventAttr {
         event_type: PERF_TYPE_SOFTWARE,
@@ -168,7 +159,6 @@ mod tests {
         assert_eq!(chosen(b"]["), None);
     }
 
-    #[cfg(feature = "full")]
     #[test]
     fn capabilities_that_lack_are_named() {
         for (effective, missing) in [

@@ -72,7 +72,6 @@ pub(super) fn look() -> io::Result<()> {
 fn path(space: Space, file: &str) -> String {
     let name = match space {
         Space::Kernel => "kprobe/",
-        #[cfg(feature = "full")]
         Space::User => "uprobe/",
     };
     ["/sys/bus/event_source/devices/", name, file].concat()

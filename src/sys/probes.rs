@@ -149,13 +149,11 @@ fn load_btf(more: &[u32]) -> io::Result<()> {
 }
 
 /// BTF of nothing but an int.
-#[cfg(feature = "full")]
 pub(super) fn int_btf() -> io::Result<Vec<u8>> {
     btf_bytes(STRINGS, &[])
 }
 
 /// A global function `int x(void *x)`, type 4, whose argument is called the context.
-#[cfg(feature = "full")]
 pub(super) fn tagged_btf() -> io::Result<Vec<u8>> {
     let pointer = [0, PTR, 0];
     let proto = [0, FUNC_PROTO | 1, 1, X, 2];
@@ -251,7 +249,6 @@ pub(super) fn btf_enum64() -> io::Result<()> {
     load_btf(&[X, ENUM64, 8])
 }
 
-#[cfg(feature = "full")]
 pub(super) fn log_rotation() -> io::Result<()> {
     // Some twenty bytes of log for each instruction, and a summary, in a buffer that is too small.
     let insns = [[R0_IS_0; 16].concat(), EXIT.to_vec()].concat();

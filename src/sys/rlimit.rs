@@ -27,7 +27,6 @@ pub fn raise_memlock() -> io::Result<()> {
 }
 
 /// `RLIMIT_MEMLOCK` in bytes; `None` where there is no limit.
-#[cfg(feature = "full")]
 pub fn memlock() -> Option<u64> {
     getrlimit(Resource::Memlock).current
 }

@@ -31,6 +31,8 @@ macro_rules! start {
 /// # Safety
 /// `args` are so many pointers to strings that end in a NUL, which stay.
 pub unsafe fn start(count: c_int, args: *const *const c_char) -> Vec<OsString> {
+    #[cfg(packed)]
+    super::cold::unpack_when_used();
     for fd in 0..3 {
         // Safety: it asks for the flags of what may be no descriptor at all.
         if unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0 {

@@ -27,7 +27,6 @@ pub enum Space {
     /// The kernel's.
     Kernel,
     /// That of programs and libraries.
-    #[cfg(feature = "full")]
     User,
 }
 
@@ -36,7 +35,6 @@ impl Space {
     fn events(self) -> &'static str {
         match self {
             Space::Kernel => "kprobe_events",
-            #[cfg(feature = "full")]
             Space::User => "uprobe_events",
         }
     }

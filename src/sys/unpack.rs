@@ -100,6 +100,33 @@ pub unsafe extern "C" fn unpack(packed: *const u8, mut at: *mut u8, end: *mut u8
     packed.at
 }
 
+/// Takes back what `absolute` of `cross/pack` did: calls and addresses in code were made to tell where they lead from
+/// the start of memory, by which those to one place are alike. `bytes` belong at `start`, and begin with the length of
+/// the code.
+#[cfg_attr(not(packed), allow(dead_code))]
+pub fn restore(bytes: &mut [u8], start: usize) {
+    let (words, _) = bytes.as_chunks_mut::<4>();
+    let Some((first, words)) = words.split_first_mut() else {
+        return;
+    };
+    let code = u32::from_le_bytes(*first) as usize / 4;
+    for (word, at) in words.iter_mut().take(code).zip((start + 4..).step_by(4)) {
+        let at = at as u32;
+        let insn = u32::from_le_bytes(*word);
+        *word = match insn >> 24 {
+            // bl, 26 bits of words
+            0x94..=0x97 => insn & 0xfc00_0000 | insn.wrapping_sub(at / 4) & 0x03ff_ffff,
+            // adr, 21 bits of bytes, the two lowest apart
+            op if op & 0x9f == 0x10 => {
+                let place = (insn >> 3 & 0x1f_fffc | insn >> 29 & 3).wrapping_sub(at);
+                insn & 0x9f00_001f | (place & 3) << 29 | (place >> 2 & 0x7_ffff) << 5
+            }
+            _ => continue,
+        }
+        .to_le_bytes();
+    }
+}
+
 /// Where constants and data are, and what is packed, `cross/packed.ld` says.
 #[cfg(packed)]
 core::arch::global_asm!(
@@ -116,6 +143,9 @@ core::arch::global_asm!(
     "adrp x2, btfly_data_end",
     "add x2, x2, :lo12:btfly_data_end",
     "bl {unpack}",
+    // What is behind it is for `cold.rs`.
+    "adrp x1, btfly_cold_packed",
+    "str x0, [x1, :lo12:btfly_cold_packed]",
     // Constants stay what they are: mprotect(2), to read only.
     "adrp x0, btfly_constants",
     "adrp x1, btfly_constants_end",
@@ -125,5 +155,10 @@ core::arch::global_asm!(
     "mov x8, #226",
     "svc #0",
     "b _start",
+    ".section .data.btfly_cold_packed, \"aw\"",
+    ".globl btfly_cold_packed",
+    ".balign 8",
+    "btfly_cold_packed:",
+    ".quad 0",
     unpack = sym unpack,
 );

@@ -31,7 +31,6 @@ pub enum TargetError {
         /// What is wrong.
         what: &'static str,
     },
-    #[cfg(feature = "full")]
     /// A file that is no symbol table, or no configuration.
     #[error("{path}: {what}")]
     Facts {
@@ -65,12 +64,11 @@ impl TargetError {
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             TargetError::File { .. } => return None,
-            #[cfg(feature = "full")]
             TargetError::Facts { .. } => return None,
             TargetError::Btf { .. } | TargetError::Container { .. }
                 if cfg!(not(feature = "full")) =>
             {
-                "--btf takes raw BTF: unpack it, or use the build made with cross/build --full"
+                "--btf takes raw BTF, or a file with a .BTF section: unpack it, or use the build made with cross/build --full"
             }
             TargetError::Btf { .. } | TargetError::Container { .. } => {
                 "--btf takes raw BTF, a vmlinux with a .BTF section, or a .btf.tar.xz of BTFHub"

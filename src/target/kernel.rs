@@ -106,7 +106,6 @@ impl Kernel {
 }
 
 /// What has a number in the kernel is numbered by its own BTF, and by no other.
-#[cfg(feature = "full")]
 impl Kernel {
     /// Looks for the wanted names in what the running kernel shows of its own types, and in its modules.
     /// `None`: it was built without BTF.

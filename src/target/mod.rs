@@ -1,5 +1,7 @@
 //! The kernel to fit: its types, read through a small window, and what else is known of it.
 
+#[cfg(feature = "full")]
+mod config;
 mod error;
 mod format;
 mod kernel;
@@ -7,7 +9,9 @@ mod known;
 // What a board does not strictly need, or `slim.rs` without it.
 #[cfg_attr(not(feature = "full"), path = "slim.rs")]
 mod more;
+mod named;
 mod names;
+mod open;
 mod resolve;
 mod scan;
 mod source;
@@ -16,14 +20,20 @@ mod strings;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod whole;
 mod window;
 
+#[cfg(feature = "full")]
+pub use config::Config;
 pub use error::TargetError;
 pub use format::{FormatField, Shape, tracepoint_fields};
 pub use kernel::{BtfChoice, Extent, Kernel, NoTypes, TypeSource};
 #[cfg(feature = "full")]
-pub use more::{Address, Config, Found, NamedTypes, Survey, Symbols, WholeBtf, open_btf};
+pub use more::{Address, Found, Survey, Symbols};
+pub use named::NamedTypes;
 pub use names::Wanted;
+pub use open::open_btf;
 pub use resolve::{KALLSYMS, Place, Resolved, is_kernel};
 pub use source::Source;
+pub use whole::WholeBtf;
 pub use window::WindowedBtf;

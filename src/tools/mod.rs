@@ -153,8 +153,9 @@ pub fn all() -> &'static [Tool] {
         let mut tools = packed::Tools::new();
         let mut places = Vec::new();
         let mut all = vec![exec::TOOL];
+        let mut next = || tools.as_mut()?.find(&|name| !name.is_empty());
         // They are packed in an order of their own.
-        while let Some((place, tool)) = tools.find(&|name| !name.is_empty()) {
+        while let Some((place, tool)) = next() {
             let at = places.iter().filter(|other| **other < place).count();
             places.push(place);
             all.insert(1 + at, tool);
@@ -169,7 +170,7 @@ pub fn find(name: &str) -> Option<&'static Tool> {
     if name == EXEC.name || name == EXEC.alias {
         return Some(&EXEC);
     }
-    let mut tools = packed::Tools::new();
+    let mut tools = packed::Tools::new()?;
     let (_, tool) = tools.find(&|other| other == name && !name.is_empty())?;
     Some(Box::leak(Box::new(tool)))
 }

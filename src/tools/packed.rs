@@ -1,6 +1,6 @@
 //! Objects and words as they are kept in the binary: packed, by `build.rs`, the objects without their lines.
 
-use lzma_rust2::{Lzma2Reader, Read};
+use btfly::sys::lzma::Unpacker;
 
 use super::{Data, Options, Tool, Work};
 
@@ -21,10 +21,13 @@ macro_rules! packed {
 }
 pub(super) use packed;
 
-static ALL: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/packed.lzma2"));
+static ALL: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/packed.lzma"));
 
-/// Bytes of all together, and some more.
-const WINDOW: u32 = include!(concat!(env!("OUT_DIR"), "/window"));
+/// Bytes of all together.
+const LEN: usize = include!(concat!(env!("OUT_DIR"), "/len"));
+
+/// Bytes that are unpacked at once where it is not known how many are needed.
+const STEP: usize = 128;
 
 impl Packed {
     /// The bytes. They stay until the program ends.
@@ -33,41 +36,56 @@ impl Packed {
             Packed::At(place) => place,
             Packed::Unpacked(bytes) => return bytes,
         };
-        let mut tools = Tools::new();
+        let tools = Tools::new();
         // What the build packed can be unpacked; a test does it with each.
-        let bytes = tools.pass(at).and_then(|()| tools.take(len));
+        let bytes = tools.and_then(|mut tools| {
+            tools.at = at;
+            tools.take(len)
+        });
         bytes.unwrap_or_default()
     }
 }
 
 /// The tools that are described in words (`described.rs`), one after the other: of each the words, and behind them
 /// its object. Whoever wants one need not unpack those behind it.
-pub struct Tools(Lzma2Reader<&'static [u8]>);
+pub struct Tools {
+    unpacker: Unpacker<'static>,
+    /// All of them, as far as they are unpacked. No memory is taken for the others.
+    all: Vec<u8>,
+    /// Where the next one begins.
+    at: usize,
+    /// How many bytes are unpacked.
+    done: usize,
+}
 
 impl Tools {
-    pub fn new() -> Tools {
-        Tools(Lzma2Reader::new(ALL, WINDOW, None))
+    /// `None` where what was packed can't be unpacked.
+    pub fn new() -> Option<Tools> {
+        Some(Tools {
+            unpacker: Unpacker::new(ALL)?,
+            all: vec![0; LEN],
+            at: 0,
+            done: 0,
+        })
     }
 
     /// The next one whose name or alias is wanted, and its place among all.
     pub fn find(&mut self, wanted: &dyn Fn(&str) -> bool) -> Option<(usize, Tool)> {
         loop {
-            let mut words = Vec::new();
-            let mut byte = [0];
-            loop {
-                self.0.read_exact(&mut byte).ok()?;
-                if byte == [1] {
-                    break;
-                }
-                words.extend(byte);
+            let start = self.at;
+            let mut end = start;
+            while *self.upto(end + 1)?.get(end)? != 1 {
+                end += 1;
             }
-            let words = core::str::from_utf8(words.leak()).ok()?;
+            let words = self.all.get(start..end)?;
+            self.at = end + 1;
+            let words = core::str::from_utf8(words.to_vec().leak()).ok()?;
             let mut parts = words.splitn(12, '\0');
             let mut next = || parts.next();
             let (place, len) = (next()?.parse().ok()?, next()?.parse().ok()?);
             let (name, alias) = (next()?, next()?);
             if !wanted(name) && !wanted(alias) {
-                self.pass(len)?;
+                self.at += len;
                 continue;
             }
             let about = next()?;
@@ -93,21 +111,20 @@ impl Tools {
         }
     }
 
-    /// Goes over so many bytes, a piece at a time.
-    fn pass(&mut self, mut left: usize) -> Option<()> {
-        let mut passed = [0; 1024];
-        while left > 0 {
-            let piece = passed.get_mut(..left.min(1024))?;
-            left -= piece.len();
-            self.0.read_exact(piece).ok()?;
+    /// What is unpacked, as many bytes as `to` at least.
+    fn upto(&mut self, to: usize) -> Option<&[u8]> {
+        if to > self.done {
+            let to = self.all.len().min(to.max(self.done + STEP));
+            self.unpacker.unpack(&mut self.all, to)?;
+            self.done = to;
         }
-        Some(())
+        Some(&self.all)
     }
 
     fn take(&mut self, len: usize) -> Option<&'static [u8]> {
-        let mut bytes = vec![0; len];
-        self.0.read_exact(&mut bytes).ok()?;
-        Some(bytes.leak())
+        let (start, end) = (self.at, self.at.checked_add(len)?);
+        self.at = end;
+        Some(self.upto(end)?.get(start..end)?.to_vec().leak())
     }
 }
 

@@ -219,7 +219,6 @@ impl Long {
     }
 }
 
-#[cfg(feature = "full")]
 /// Reads a decimal of at most 15 digits and a power of ten within ±22, which one exact
 /// multiplication or division of doubles can reach; `None` for any other.
 pub(super) fn parse(word: &str) -> Option<f64> {
@@ -235,7 +234,6 @@ pub(super) fn parse(word: &str) -> Option<f64> {
     Some(if negative { -value } else { value })
 }
 
-#[cfg(feature = "full")]
 fn decimal(word: &str) -> Option<f64> {
     let (digits, exponent) = match word.split_once(['e', 'E']) {
         Some((digits, exponent)) => (digits, exponent.parse::<i32>().ok()?),
@@ -277,12 +275,11 @@ fn decimal(word: &str) -> Option<f64> {
     })
 }
 
-#[cfg(feature = "full")]
 /// What [`parse`] accepts, for messages.
 pub(super) const FORM: &str =
     "a number of at most 15 digits, such as 2.5 or 1e-3 (others as their bits, 0x…)";
 
-#[cfg(all(test, feature = "full"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

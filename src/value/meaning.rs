@@ -304,7 +304,6 @@ pub(super) fn push_address(
 }
 
 /// The bytes of an IPv6 address, or of an IPv4 address as one.
-#[cfg(feature = "full")]
 pub(super) fn parse_address(word: &str) -> Option<[u8; 16]> {
     let six = word.parse::<Ipv6Addr>();
     let four = || word.parse::<Ipv4Addr>().map(|four| four.to_ipv6_mapped());

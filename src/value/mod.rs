@@ -26,8 +26,8 @@ mod histogram;
 mod meaning;
 mod names;
 mod number;
-#[cfg_attr(not(feature = "full"), path = "parse_small.rs")]
 mod parse;
+mod plain;
 mod plan;
 mod render;
 #[cfg_attr(not(feature = "full"), path = "room_small.rs")]

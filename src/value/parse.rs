@@ -62,6 +62,9 @@ impl Plan {
     /// # Errors
     /// As [`Plan::parse`].
     pub fn parse_vec(&self, words: &str) -> Result<Vec<u8>, ValueError> {
+        if let Some(bytes) = self.parse_plain(words) {
+            return Ok(bytes);
+        }
         let mut out = vec![0; self.size()];
         self.parse(words, &mut out)?;
         Ok(out)

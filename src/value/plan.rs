@@ -340,7 +340,6 @@ impl Planner<'_> {
                 continue;
             }
             // The kernel shows it as zero and keeps it as it is.
-            #[cfg(feature = "full")]
             if inner.kind == Kind::Struct && self.types.name(inner.name) == Some("bpf_spin_lock") {
                 continue;
             }

@@ -1,14 +1,12 @@
 //! A person's words cut into brackets, names, quoted text and bare words.
 
 /// The words and how far they have been read.
-#[cfg(feature = "full")]
 #[derive(Clone, Debug)]
 pub(super) struct Words<'w> {
     text: &'w str,
     at: usize,
 }
 
-#[cfg(feature = "full")]
 impl<'w> Words<'w> {
     pub(super) fn new(text: &'w str) -> Words<'w> {
         Words { text, at: 0 }
@@ -168,7 +166,7 @@ pub(super) enum Sign {
     Minus,
 }
 
-#[cfg(all(test, feature = "full"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -8,12 +8,12 @@ use crate::left::Snapshot;
 use crate::loaded::{self, theirs};
 use crate::program::NOBODY;
 use crate::types::end;
-use crate::watch::{Done, Watch, full};
+use crate::watch::{Done, Watch, btfly};
 
 const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
 
 fn btf(args: &[&str]) -> Done {
-    end(full(), &[&["btf"], args].concat())
+    end(btfly(), &[&["btf"], args].concat())
 }
 
 #[track_caller]
@@ -33,7 +33,7 @@ fn same_lines(args: &[&str]) {
 
 /// A program that stays while the test looks at it.
 fn running() -> Watch {
-    let mut command = full();
+    let mut command = btfly();
     let target = format!("target={}", process::id());
     command.args(["run", &object("tests/pinned.bpf.o"), "--set", &target]);
     command.args(["--pin-path", "/sys/fs/bpf/btf"]);
@@ -183,7 +183,7 @@ fn what_is_not_there_is_said_in_a_line() {
     ] {
         btf(args).failed(code, words);
     }
-    let mut nobody = full();
+    let mut nobody = btfly();
     std::os::unix::process::CommandExt::uid(&mut nobody, NOBODY);
     end(nobody, &["btf", "list"]).failed(4, &["not permitted", "as root"]);
     before.is_restored();

@@ -11,18 +11,18 @@ use crate::left::Snapshot;
 use crate::program::NOBODY;
 use crate::run::prctl;
 use crate::types::end;
-use crate::watch::{Done, Watch, full};
+use crate::watch::{Done, Watch, btfly};
 
 pub const FOLDER: &str = "/sys/fs/bpf/loaded";
 
 fn done(args: &[&str]) -> Done {
-    end(full(), args)
+    end(btfly(), args)
 }
 
 /// What a command prints that succeeds and says nothing else.
 #[track_caller]
 pub fn printed(args: &[&str]) -> String {
-    let output = full().args(args).output().unwrap();
+    let output = btfly().args(args).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(
         output.status.success() && said.is_empty(),
@@ -50,7 +50,7 @@ pub struct Kept(Option<Snapshot>);
 impl Drop for Kept {
     fn drop(&mut self) {
         // A test that failed leaves nothing to the next.
-        end(full(), &["unload", FOLDER]);
+        end(btfly(), &["unload", FOLDER]);
         let _ = fs::remove_file("/sys/fs/bpf/kept");
     }
 }
@@ -61,7 +61,7 @@ impl Kept {
         let before = Snapshot::take();
         let object = object(name);
         let args = [&["prog", "load", &object, FOLDER], more].concat();
-        let output = full().args(&args).output().unwrap();
+        let output = btfly().args(&args).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{args:?}: {said}");
         Kept(Some(before))
@@ -176,7 +176,7 @@ fn a_program_is_shown_by_each_of_its_names() {
         dump.contains("; if (ctx->args[1] != NR_PRCTL"),
         "{dump}"
     );
-    let code = end(full(), &["prog", "dump", "jited", "count"]);
+    let code = end(btfly(), &["prog", "dump", "jited", "count"]);
     match as_json["jited"] == true {
         true => {
             assert_eq!(code.code, Some(0), "{code:?}");
@@ -257,7 +257,7 @@ fn same_code(lines: &Done, functions: &Value) {
 fn who_holds_a_program_is_told() {
     on_board!();
     let before = Snapshot::take();
-    let mut command = full();
+    let mut command = btfly();
     command.args(["run", &object("tests/subprog.bpf.o")]);
     let watch = Watch::spawn(command);
     watch.header();
@@ -366,7 +366,7 @@ fn what_is_wrong_with_a_program_or_link_is_said_in_a_line() {
         done(args).failed(code, words);
     }
     for args in [&["prog", "list"], &["link", "list"]] {
-        let mut nobody = full();
+        let mut nobody = btfly();
         nobody.uid(NOBODY);
         end(nobody, args).failed(4, &["not permitted", "as root"]);
     }
@@ -414,7 +414,7 @@ fn what_programs_print_is_traced() {
         return;
     }
     let kept = Kept::load("tests/shown.bpf.o", &["--auto-attach"]);
-    let mut command = full();
+    let mut command = btfly();
     command.args(["prog", "trace"]);
     let watch = Watch::spawn(command);
     for _ in 0..200 {
@@ -477,7 +477,7 @@ fn cookies_of_links_are_told_as_by_bpftool() {
         }
         let before = Snapshot::take();
         let cookie = [program, "=4711"].concat();
-        let mut command = full();
+        let mut command = btfly();
         command.args([
             "run",
             &object("tests/cookies.bpf.o"),
@@ -601,7 +601,7 @@ fn who_has_a_program_at_a_probe_is_told_as_by_bpftool() {
     }
     let before = Snapshot::take();
     assert_eq!(printed(&["perf", "list"]), "");
-    let mut command = full();
+    let mut command = btfly();
     command.args(["trace", "--json", "vfs_unlink", "if", "pid", "==", "1"]);
     let watch = Watch::spawn(command);
     watch.attached();

@@ -8,10 +8,10 @@ use crate::board::{object, on_board};
 use crate::left::Snapshot;
 use crate::loaded::{FOLDER, Kept, json, printed, same_facts, theirs};
 use crate::types::end;
-use crate::watch::{Done, Watch, full};
+use crate::watch::{Done, Watch, btfly};
 
 fn done(args: &[&str]) -> Done {
-    end(full(), &[&["map"], args].concat())
+    end(btfly(), &[&["map"], args].concat())
 }
 
 fn map(args: &[&str]) -> String {
@@ -197,7 +197,7 @@ fn a_value_with_a_lock_is_read_as_a_whole() {
     }
     let kept = Kept::load("tests/locked.bpf.o", &["--prog", "writes"]);
     fs::write("/tmp/packet", [7u8; 64]).unwrap();
-    let mut command = full();
+    let mut command = btfly();
     command.args([
         "prog",
         "run",
@@ -328,7 +328,7 @@ fn a_dump_streams_and_outlives_entries_that_are_removed() {
     let before = Snapshot::take();
     let filled = Filled::new("/sys/fs/bpf/many");
     for without in ["--without=object-names", "--without=map-batch"] {
-        let mut command = full();
+        let mut command = btfly();
         command.args(["map", "dump", filled.path, "--json", without]);
         let mut child = command
             .stdout(std::process::Stdio::piped())

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::board::{object, on_board};
 use crate::bpftool::bpftool;
 use crate::loaded::{Kept, json as parsed, printed, same_facts};
-use crate::watch::full;
+use crate::watch::btfly;
 
 const FOLDER: &str = "/sys/fs/bpf/kinds";
 const OPS: &str = "/sys/fs/bpf/ops";
@@ -75,7 +75,7 @@ fn make(index: usize, kind: &Kind, path: &str) -> Result<(), String> {
     let by_them = index % 2 == 1 && index < 32 && !words.contains(&"btf");
     let output = match by_them {
         true => bpftool(&args),
-        false => full().args(&args).output().unwrap(),
+        false => btfly().args(&args).output().unwrap(),
     };
     match output.status.success() {
         true => Ok(()),
@@ -86,7 +86,7 @@ fn make(index: usize, kind: &Kind, path: &str) -> Result<(), String> {
 /// What both say of a map: nothing, if that ended badly.
 fn said(action: &str, path: &str) -> [Option<Value>; 2] {
     let args = ["map", action, "pinned", path, "-j"];
-    let ours = full().args(args).output().unwrap();
+    let ours = btfly().args(args).output().unwrap();
     let theirs = bpftool(&["-j", "map", action, "pinned", path]);
     [ours, theirs].map(|output| {
         let text = String::from_utf8(output.stdout).unwrap();

@@ -3,6 +3,7 @@
 mod diff;
 mod dump;
 mod list;
+#[cfg(feature = "full")]
 mod min;
 mod source;
 
@@ -25,15 +26,16 @@ btfly btf ACTION --help says what each takes.
 /// An action: its name, and what it does with the arguments.
 type Action = (&'static str, fn(&[&str], Common) -> Result<(), Failure>);
 
-const ACTIONS: [Action; 4] = [
+const ACTIONS: &[Action] = &[
     ("diff", diff::run),
     ("dump", dump::run),
     ("list", list::run),
+    #[cfg(feature = "full")]
     ("min", min::run),
 ];
 
 /// What each action is called.
-#[cfg(test)]
+#[cfg(all(test, feature = "full"))]
 pub fn actions() -> impl Iterator<Item = &'static str> {
     ACTIONS.iter().map(|(name, _)| *name)
 }

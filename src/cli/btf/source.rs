@@ -143,7 +143,9 @@ fn without(what: &str) -> Failure {
 pub fn unreadable(error: &TargetError) -> Failure {
     let class = match error {
         TargetError::File { error, .. } if *error == Errno::ACCESS => Class::Permission,
-        TargetError::File { .. } | TargetError::Room { .. } => Class::Other,
+        TargetError::File { .. } => Class::Other,
+        #[cfg(feature = "full")]
+        TargetError::Room { .. } => Class::Other,
         _ => Class::BadObject,
     };
     Failure::new(class, error.to_string())

@@ -5,6 +5,7 @@ mod kinds;
 mod out;
 mod system;
 
+#[cfg(feature = "full")]
 pub use attach::{Probes, kprobes};
 
 use btfly::sys::{Feature, permission, rlimit};

@@ -6,7 +6,9 @@ use rustix::fd::BorrowedFd;
 
 use super::MapError;
 use crate::btf::{Btf, Kind, TypeId, Types};
-use crate::object::{Global, MapKind, MapSpec, Object};
+#[cfg(feature = "full")]
+use crate::object::Global;
+use crate::object::{MapKind, MapSpec, Object};
 
 /// What is asked of one map of an object.
 #[derive(Clone, Copy, Debug)]
@@ -87,6 +89,7 @@ pub(super) fn resized<'s, 'a>(
 
 /// The variables of an object with the sizes that were chosen: the last one of a section that was resized has
 /// all that is left of it.
+#[cfg(feature = "full")]
 pub(in crate::load) fn globals<'a>(
     object: &Object<'a>,
     choices: &[MapChoice<'_>],
@@ -111,6 +114,7 @@ pub(in crate::load) fn globals<'a>(
 
 fn resize(object: &Object<'_>, index: usize, map: &mut MapSpec<'_>, to: u32) -> Result<(), String> {
     let MapKind::Data { initial, .. } = &mut map.kind else {
+        #[cfg(feature = "full")]
         if let Some(last) = map.slots.iter().map(|s| s.index).max().filter(|l| *l >= to) {
             return Err(format!("its slot {last} has an initial value"));
         }

@@ -82,7 +82,6 @@ impl Making<'_, '_> {
             create.btf = None;
         }
         let features = &self.kernel.features;
-        #[cfg(feature = "full")]
         if is_ring(map) && features.is_hidden(Feature::RingBuffer) {
             return Err(super::MapError::no_rings(map.name, Errno::INVAL).into());
         }
@@ -132,7 +131,6 @@ impl Making<'_, '_> {
             // The dot came with global data.
             return kernel_name(map.name).replace('.', "_");
         }
-        #[cfg(feature = "full")]
         if matches!(map.kind, MapKind::Data { .. }) {
             return super::names::data_name(self.name, map.name);
         }
@@ -223,7 +221,6 @@ pub(super) fn max_entries(map: &MapSpec<'_>) -> Result<u32, Box<LoadError>> {
     }
 }
 
-#[cfg(feature = "full")]
 fn is_ring(map: &MapSpec<'_>) -> bool {
     map.map_type == abi::BPF_MAP_TYPE_RINGBUF
 }

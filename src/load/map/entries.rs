@@ -19,16 +19,12 @@ use crate::sys::abi::{
     BPF_MAP_TYPE_RHASH, BPF_MAP_TYPE_STACK_TRACE,
 };
 use crate::sys::bpf_map::{Elements, Reading};
-#[cfg(feature = "full")]
 use crate::sys::{Feature, map_batch::Cursor};
 
 /// Bytes of keys and values that a batch is to have room for, and the fewest elements.
-#[cfg(feature = "full")]
 const PIECE: usize = 64 * 1024;
-#[cfg(feature = "full")]
 const FEWEST: usize = 64;
 /// How often a batch is asked for again that a program kept the kernel from reading.
-#[cfg(feature = "full")]
 const TRIES: u32 = 64;
 /// Steps from key to key beyond four for each entry that the map can have.
 const MORE_STEPS: u64 = 1024;
@@ -202,7 +198,6 @@ type Take<'t> = &'t mut dyn FnMut(&[u8], &[u8]) -> Result<bool, Errno>;
 ///
 /// # Errors
 /// The kernel's answer.
-#[cfg(feature = "full")]
 pub fn for_each_entry(
     elements: &Elements<'_>,
     map_type: u32,
@@ -240,7 +235,6 @@ fn walk(
     reading: Reading,
     take: Take<'_>,
 ) -> Result<bool, Errno> {
-    #[cfg(feature = "full")]
     if has_batches(map_type)
         && features.has(Feature::MapBatch)
         && let Some(whole) = by_batches(elements, reading, take)?
@@ -252,7 +246,6 @@ fn walk(
 }
 
 /// `None` where this kernel has no batches for maps of this type: those of per-CPU arrays came with 5.13.
-#[cfg(feature = "full")]
 fn by_batches(
     elements: &Elements<'_>,
     reading: Reading,
@@ -343,7 +336,6 @@ fn take(
     key: &[u8],
     value: &mut [u8],
 ) -> Result<bool, Errno> {
-    #[cfg(feature = "full")]
     if features.has(Feature::MapTake)
         && let Ok(taken) = elements.take(key, value)
     {

@@ -236,7 +236,6 @@ impl MapError {
                 "the board has not enough memory for that many entries: --resize NAME=N gives it fewer"
                     .into()
             }
-            #[cfg(feature = "full")]
             MapError::Refused {
                 map, definition, ..
             } if definition.contains("max_entries 0") => {

@@ -1,35 +1,27 @@
 //! Maps: found or created, filled, pinned. The order is that of [`Making::all`].
 
-#[cfg(feature = "full")]
 mod choice;
 mod create;
 mod entries;
-#[cfg(feature = "full")]
 mod error;
 mod fill;
 #[cfg(feature = "full")]
 mod memory;
 mod names;
-#[cfg(feature = "full")]
 mod pin;
-#[cfg(feature = "full")]
 mod reuse;
 #[cfg(feature = "full")]
 mod slots;
 
 #[cfg(feature = "full")]
 pub(super) use choice::globals;
-#[cfg(feature = "full")]
 pub use choice::{MapChoice, MapSource};
-#[cfg(feature = "full")]
 pub use entries::for_each_entry;
 pub use entries::{Entries, EntriesError, is_per_cpu, is_walkable};
-#[cfg(feature = "full")]
 pub use error::MapError;
 #[cfg(feature = "full")]
 pub(super) use memory::Memory;
 pub use names::kernel_name;
-#[cfg(feature = "full")]
 pub use pin::DEFAULT_FOLDER;
 #[cfg(feature = "full")]
 pub(super) use slots::fill_programs;
@@ -53,10 +45,8 @@ pub struct LoadedMap {
     /// Its descriptor.
     pub fd: OwnedFd,
     /// Whether it was in the kernel before.
-    #[cfg(feature = "full")]
     pub reused: bool,
     /// The name that it was given in a BPF file system.
-    #[cfg(feature = "full")]
     pin: Option<pin::Pin>,
     /// Its bytes that are variables.
     #[cfg(feature = "full")]
@@ -70,42 +60,16 @@ pub(super) struct Making<'m, 'a> {
     pub memlock: &'m Memlock<'m>,
     pub kernel: &'m Kernel,
     /// What the object is called.
-    #[cfg(feature = "full")]
     pub name: &'m str,
     /// What is asked of single maps.
-    #[cfg(feature = "full")]
     pub choices: &'m [MapChoice<'m>],
     /// Where maps are pinned by name.
-    #[cfg(feature = "full")]
     pub pin_folder: &'m str,
     /// What the object names in the running kernel.
     #[cfg(feature = "full")]
     pub named: &'m Named,
 }
 
-#[cfg(not(feature = "full"))]
-impl Making<'_, '_> {
-    /// Every map of the object, in its order.
-    pub fn all(&self) -> Result<Vec<LoadedMap>, Box<LoadError>> {
-        let mut maps = Vec::with_capacity(self.object.maps.len());
-        for map in &self.object.maps {
-            if map.pinning != Pinning::None {
-                return Err(LoadError::Unsupported {
-                    what: format!("map {}: pinning by name", map.name),
-                }
-                .into());
-            }
-            maps.push(LoadedMap {
-                name: map.name.into(),
-                map_type: map.map_type,
-                fd: self.made(map)?,
-            });
-        }
-        Ok(maps)
-    }
-}
-
-#[cfg(feature = "full")]
 impl Making<'_, '_> {
     /// Every map of the object, in its order. Where one fails, what was pinned is not any more.
     pub fn all(&self) -> Result<Vec<LoadedMap>, Box<LoadError>> {
@@ -122,11 +86,13 @@ impl Making<'_, '_> {
             let made = match (choice::source(self.choices, map.name), &folder) {
                 (Some(source), _) => loaded(map, self.chosen(map, source)?, true)?,
                 (None, Some(folder)) if pinned(map) => self.by_name(map, folder)?,
+                #[cfg(feature = "full")]
                 _ if is_left_out(map) => loaded(map, nothing()?, false)?,
                 _ => loaded(map, self.made(map)?, false)?,
             };
             maps.push(made);
         }
+        #[cfg(feature = "full")]
         slots::fill_maps(self.object, &maps)?;
         Ok(maps)
     }
@@ -186,9 +152,9 @@ fn nothing() -> Result<OwnedFd, Box<LoadError>> {
     })
 }
 
-#[cfg(feature = "full")]
 fn loaded(map: &MapSpec<'_>, fd: OwnedFd, reused: bool) -> Result<LoadedMap, Box<LoadError>> {
     Ok(LoadedMap {
+        #[cfg(feature = "full")]
         memory: Memory::of(map, fd.as_fd(), reused)?,
         name: map.name.into(),
         map_type: map.map_type,
@@ -198,7 +164,6 @@ fn loaded(map: &MapSpec<'_>, fd: OwnedFd, reused: bool) -> Result<LoadedMap, Box
     })
 }
 
-#[cfg(feature = "full")]
 impl LoadedMap {
     /// Leaves the map pinned, if it is, when it is dropped.
     pub(super) fn keep_pin(&self) {

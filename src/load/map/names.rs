@@ -17,7 +17,6 @@ pub fn kernel_name(name: &str) -> String {
 /// The name of a data section's map: the object's name in front, as far as both fit and with room for
 /// seven characters of the section's at least; none before a section with a name of its own
 /// (`.data.mine`). Other loaders do the same, and tools look for such names.
-#[cfg(feature = "full")]
 pub fn data_name(object: &str, section: &str) -> String {
     let most = abi::BPF_OBJ_NAME_LEN - 1;
     let own = section.chars().skip(1).any(|c| c == '.');
@@ -30,7 +29,7 @@ pub fn data_name(object: &str, section: &str) -> String {
     kernel_name(&whole)
 }
 
-#[cfg(all(test, feature = "full"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -75,7 +75,6 @@ const_assert_eq!(size_of::<MapElemAttr>(), 32);
 const_assert_eq!(offset_of!(MapElemAttr, value), 16);
 
 /// Argument of `BPF_MAP_*_BATCH`.
-#[cfg(feature = "full")]
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 pub struct MapBatchAttr {
@@ -96,9 +95,7 @@ pub struct MapBatchAttr {
     /// None are known.
     pub flags: u64,
 }
-#[cfg(feature = "full")]
 const_assert_eq!(size_of::<MapBatchAttr>(), 56);
-#[cfg(feature = "full")]
 const_assert_eq!(offset_of!(MapBatchAttr, map_fd), 36);
 
 /// Argument of `BPF_PROG_LOAD`.
@@ -318,7 +315,6 @@ pub struct LinkCreatePerfAttr {
 const_assert_eq!(size_of::<LinkCreatePerfAttr>(), 24);
 
 /// Argument of `BPF_LINK_CREATE` for many kprobes (5.18).
-#[cfg(feature = "full")]
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 pub struct LinkCreateMultiKprobeAttr {
@@ -341,13 +337,10 @@ pub struct LinkCreateMultiKprobeAttr {
     /// Address of a value each for `bpf_get_attach_cookie`, or zero.
     pub cookies: u64,
 }
-#[cfg(feature = "full")]
 const_assert_eq!(size_of::<LinkCreateMultiKprobeAttr>(), 48);
-#[cfg(feature = "full")]
 const_assert_eq!(offset_of!(LinkCreateMultiKprobeAttr, cookies), 40);
 
 /// Argument of `BPF_LINK_CREATE` for many uprobes (6.6).
-#[cfg(feature = "full")]
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 pub struct LinkCreateMultiUprobeAttr {
@@ -376,9 +369,7 @@ pub struct LinkCreateMultiUprobeAttr {
     /// Explicit padding, zero.
     pub pad: u32,
 }
-#[cfg(feature = "full")]
 const_assert_eq!(size_of::<LinkCreateMultiUprobeAttr>(), 64);
-#[cfg(feature = "full")]
 const_assert_eq!(offset_of!(LinkCreateMultiUprobeAttr, pid), 56);
 
 /// Argument of `BPF_LINK_CREATE` for a network interface or a cgroup, of which nothing more is said.

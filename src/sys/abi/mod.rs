@@ -5,14 +5,12 @@
 
 mod bpf_attr;
 mod bpf_const;
-#[cfg(feature = "full")]
 mod bpf_details;
 mod bpf_info;
 mod perf;
 
 pub use bpf_attr::*;
 pub use bpf_const::*;
-#[cfg(feature = "full")]
 pub use bpf_details::*;
 pub use bpf_info::*;
 pub use perf::*;

@@ -1,30 +1,41 @@
 //! Types from elsewhere than the kernel's own BTF and files of raw BTF: what a board does not
 //! strictly need, and `slim.rs` leaves out.
 
-mod config;
 mod embedded;
 mod hub;
 mod modules;
-mod named;
-mod open;
 mod survey;
 mod symbols;
-mod whole;
-mod xz;
+
+pub(super) mod xz;
 
 use super::kernel::{Extent, TypeSource};
 use super::source::{Source, Strings};
-use super::{TargetError, Wanted, WindowedBtf, known};
+use super::{TargetError, Wanted, WindowedBtf, known, open};
 use crate::btf::Btf;
 use crate::sys::file;
+use rustix::fd::OwnedFd;
+use xz::XzError;
 
-pub use config::Config;
 pub(super) use modules::add as with_modules;
-pub use named::NamedTypes;
-pub use open::open_btf;
 pub use survey::{Found, Survey};
 pub use symbols::{Address, Symbols};
-pub use whole::WholeBtf;
+
+/// Unpacks the archive that a user named into a file without a name.
+pub(super) fn unpack(path: &str, archive: &OwnedFd) -> Result<OwnedFd, TargetError> {
+    let path = || path.to_owned();
+    xz::unpack(archive).map_err(|error| match error {
+        XzError::Archive(what) => TargetError::Container { path: path(), what },
+        XzError::Read(error) => TargetError::File {
+            path: path(),
+            error,
+        },
+        XzError::Write(error) => TargetError::Room {
+            path: path(),
+            error,
+        },
+    })
+}
 
 /// Opens the BTF that a user named, by a file or by a folder of files: where it lies, its length in
 /// bytes, and the path of the file.

@@ -49,7 +49,7 @@ impl Survey {
         let mut places = 0;
         for path in hub::vmlinux() {
             places += 1;
-            match super::open::open(&path) {
+            match crate::target::open::open(&path) {
                 Err(TargetError::File {
                     error: Errno::NOENT | Errno::NOTDIR,
                     ..

@@ -11,9 +11,6 @@ use rustix::io::Errno;
 
 use crate::sys::file;
 
-/// What an .xz file starts with.
-pub(super) const MAGIC: [u8; 6] = [0xfd, b'7', b'z', b'X', b'Z', 0];
-
 /// BTF of whole kernels is 3 to 30 MB.
 const MAX_UNPACKED: u64 = 128 << 20;
 
@@ -252,7 +249,7 @@ impl Check {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::target) mod tests {
     use super::*;
 
     /// An .xz of one block whose LZMA2 holds `contents` unpacked: enough to be read anywhere.
@@ -260,7 +257,7 @@ pub(super) mod tests {
         let crc32 = Check::new(1).unwrap();
         let crc64 = Check::new(4).unwrap();
         let sum32 = |bytes: &[u8]| (!crc32.add(crc32.start(), bytes) as u32).to_le_bytes();
-        let mut out = MAGIC.to_vec();
+        let mut out = b"\xfd7zXZ\0".to_vec();
         out.extend([0, 4]);
         out.extend(sum32(&[0, 4]));
         let header = [2, 0, 0x21, 1, 8, 0, 0, 0];

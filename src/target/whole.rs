@@ -2,10 +2,10 @@
 
 use std::cell::{Cell, RefCell};
 
+use super::source::Source;
+use super::{TargetError, open};
 use crate::btf::dump::Whole;
 use crate::btf::{BtfError, Header, Layout, StrOffset, TypeId, Types, record_len};
-use crate::target::TargetError;
-use crate::target::source::Source;
 
 /// Bytes that are read at once: as many as sysfs gives.
 const PAGE: usize = 4096;
@@ -78,7 +78,7 @@ impl WholeBtf {
     /// # Errors
     /// A file that can't be read or has no BTF, or one whose records don't add up.
     pub fn open(path: &str, base: Option<WholeBtf>) -> Result<WholeBtf, TargetError> {
-        let (source, len) = super::open::open(path)?;
+        let (source, len) = open::open(path)?;
         WholeBtf::new(source, len, base).map_err(|source| TargetError::Btf {
             path: path.into(),
             source,

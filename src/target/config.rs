@@ -4,8 +4,8 @@ use miniz_oxide::inflate::stream::{InflateState, inflate};
 use miniz_oxide::{DataFormat, MZError, MZFlush, MZStatus};
 use rustix::io;
 
+use super::TargetError;
 use crate::sys::{file, kernel};
-use crate::target::TargetError;
 
 /// A configuration has some 300 KB: a file that is unpacked to more is none.
 const LARGEST: usize = 16 << 20;

@@ -3,10 +3,13 @@
 
 use rustix::fd::OwnedFd;
 
-use super::xz::{self, XzError};
+use super::more::unpack;
+use super::source::Source;
+use super::{TargetError, Wanted, WindowedBtf};
 use crate::sys::file;
-use crate::target::source::Source;
-use crate::target::{TargetError, Wanted, WindowedBtf};
+
+/// What an .xz file starts with.
+const XZ: [u8; 6] = [0xfd, b'7', b'z', b'X', b'Z', 0];
 
 /// Sections of a vmlinux: some fifty.
 const MAX_SECTIONS: u64 = 65_535;
@@ -56,8 +59,9 @@ impl Named<'_> {
         let mut front = [0; 512];
         let len = self.read(0, &mut front)?;
         let front = front.get(..len).unwrap_or_default();
-        if front.starts_with(&xz::MAGIC) && layers == Layers::Packed {
-            return self.unpack()?.look(Layers::Unpacked);
+        if front.starts_with(&XZ) && layers == Layers::Packed {
+            let file = unpack(self.path, &self.file)?;
+            return Named { file, ..self }.look(Layers::Unpacked);
         }
         let (at, len) = if front.starts_with(b"\x7fELF") {
             self.elf_section(front)?
@@ -70,18 +74,6 @@ impl Named<'_> {
         };
         let file = self.file;
         Ok((Source::File { file, at }, len))
-    }
-
-    fn unpack(self) -> Result<Self, TargetError> {
-        match xz::unpack(&self.file) {
-            Ok(file) => Ok(Named { file, ..self }),
-            Err(XzError::Archive(what)) => Err(self.refused(what)),
-            Err(XzError::Read(error)) => Err(self.unreadable(error)),
-            Err(XzError::Write(error)) => Err(TargetError::Room {
-                path: self.path.into(),
-                error,
-            }),
-        }
     }
 
     /// Where the `.BTF` section of a 64-bit little-endian ELF file lies. A vmlinux may be hundreds
@@ -196,9 +188,9 @@ fn number(bytes: &[u8; 64], at: usize, len: usize) -> u64 {
         .fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "full"))]
 mod tests {
-    use super::super::xz::tests::{file_of, pack};
+    use super::super::more::xz::tests::{file_of, pack};
     use super::*;
     use crate::btf::testing::Builder;
 

@@ -1,0 +1,57 @@
+//! Code of the release build that few commands ask for: packed until it is used.
+
+use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::board::on_board;
+use crate::watch::{Watch, btfly, watch_by};
+
+/// Where a process has code that is in no file, each with what may be done there.
+fn unpacked(process: u32) -> Vec<(String, String)> {
+    let maps = fs::read_to_string(format!("/proc/{process}/maps")).unwrap();
+    let parts = maps
+        .lines()
+        .map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
+    let anonymous = parts
+        .filter(|parts| parts[1].contains('x') && parts.get(4) == Some(&"0") && parts.len() == 5);
+    anonymous
+        .map(|parts| (parts[0].to_owned(), parts[1].to_owned()))
+        .collect()
+}
+
+/// Whether the build for boards is packed: one for quick tests is not.
+fn is_packed() -> bool {
+    let path = std::env::var_os("BTFLY").expect("BTFLY");
+    fs::metadata(path).unwrap().len() < 1_000_000
+}
+
+#[test]
+fn a_tool_that_shows_events_unpacks_no_code_and_a_command_that_looks_into_the_kernel_does() {
+    on_board!();
+    if !is_packed() {
+        println!("this build is not packed");
+        return;
+    }
+    let tool = watch_by(btfly, &["exec"]);
+    assert_eq!(unpacked(tool.pid()), []);
+    tool.stop();
+    let mut command = btfly();
+    command.args(["prog", "trace"]);
+    let trace = Watch::spawn(command);
+    let mut found = Vec::new();
+    for _ in 0..200 {
+        found = unpacked(trace.pid());
+        if found.iter().any(|(_, access)| access == "r-xp") {
+            break;
+        }
+        sleep(Duration::from_millis(50));
+    }
+    let access: Vec<&str> = found.iter().map(|(_, access)| access.as_str()).collect();
+    assert_eq!(
+        access,
+        ["r-xp"],
+        "one place, and nothing that is writable and executable"
+    );
+    trace.stop();
+}
