@@ -8,12 +8,13 @@ use crate::left::Snapshot;
 use crate::loaded::{self, theirs};
 use crate::program::NOBODY;
 use crate::types::end;
-use crate::watch::{Done, Watch, btfly};
+use crate::watch::{Done, Watch, btfly, build_for, full};
 
 const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
 
 fn btf(args: &[&str]) -> Done {
-    end(btfly(), &[&["btf"], args].concat())
+    let args = [&["btf"], args].concat();
+    end(build_for(&args), &args)
 }
 
 #[track_caller]
@@ -33,7 +34,7 @@ fn same_lines(args: &[&str]) {
 
 /// A program that stays while the test looks at it.
 fn running() -> Watch {
-    let mut command = btfly();
+    let mut command = full();
     let target = format!("target={}", process::id());
     command.args(["run", &object("tests/pinned.bpf.o"), "--set", &target]);
     command.args(["--pin-path", "/sys/fs/bpf/btf"]);

@@ -11,18 +11,18 @@ use crate::left::Snapshot;
 use crate::program::NOBODY;
 use crate::run::prctl;
 use crate::types::end;
-use crate::watch::{Done, Watch, btfly};
+use crate::watch::{Done, Watch, btfly, build_for, full};
 
 pub const FOLDER: &str = "/sys/fs/bpf/loaded";
 
 fn done(args: &[&str]) -> Done {
-    end(btfly(), args)
+    end(build_for(args), args)
 }
 
 /// What a command prints that succeeds and says nothing else.
 #[track_caller]
 pub fn printed(args: &[&str]) -> String {
-    let output = btfly().args(args).output().unwrap();
+    let output = build_for(args).args(args).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(
         output.status.success() && said.is_empty(),
@@ -50,7 +50,7 @@ pub struct Kept(Option<Snapshot>);
 impl Drop for Kept {
     fn drop(&mut self) {
         // A test that failed leaves nothing to the next.
-        end(btfly(), &["unload", FOLDER]);
+        end(full(), &["unload", FOLDER]);
         let _ = fs::remove_file("/sys/fs/bpf/kept");
     }
 }
@@ -61,7 +61,7 @@ impl Kept {
         let before = Snapshot::take();
         let object = object(name);
         let args = [&["prog", "load", &object, FOLDER], more].concat();
-        let output = btfly().args(&args).output().unwrap();
+        let output = build_for(&args).args(&args).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{args:?}: {said}");
         Kept(Some(before))
@@ -257,7 +257,7 @@ fn same_code(lines: &Done, functions: &Value) {
 fn who_holds_a_program_is_told() {
     on_board!();
     let before = Snapshot::take();
-    let mut command = btfly();
+    let mut command = full();
     command.args(["run", &object("tests/subprog.bpf.o")]);
     let watch = Watch::spawn(command);
     watch.header();
@@ -477,7 +477,7 @@ fn cookies_of_links_are_told_as_by_bpftool() {
         }
         let before = Snapshot::take();
         let cookie = [program, "=4711"].concat();
-        let mut command = btfly();
+        let mut command = full();
         command.args([
             "run",
             &object("tests/cookies.bpf.o"),

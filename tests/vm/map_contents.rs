@@ -8,10 +8,11 @@ use crate::board::{object, on_board};
 use crate::left::Snapshot;
 use crate::loaded::{FOLDER, Kept, json, printed, same_facts, theirs};
 use crate::types::end;
-use crate::watch::{Done, Watch, btfly};
+use crate::watch::{Done, Watch, btfly, build_for};
 
 fn done(args: &[&str]) -> Done {
-    end(btfly(), &[&["map"], args].concat())
+    let args = [&["map"], args].concat();
+    end(build_for(&args), &args)
 }
 
 fn map(args: &[&str]) -> String {
@@ -328,8 +329,9 @@ fn a_dump_streams_and_outlives_entries_that_are_removed() {
     let before = Snapshot::take();
     let filled = Filled::new("/sys/fs/bpf/many");
     for without in ["--without=object-names", "--without=map-batch"] {
-        let mut command = btfly();
-        command.args(["map", "dump", filled.path, "--json", without]);
+        let args = ["map", "dump", filled.path, "--json", without];
+        let mut command = build_for(&args);
+        command.args(args);
         let mut child = command
             .stdout(std::process::Stdio::piped())
             .spawn()

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::board::{object, on_board};
 use crate::bpftool::bpftool;
 use crate::loaded::{Kept, json as parsed, printed, same_facts};
-use crate::watch::btfly;
+use crate::watch::{btfly, build_for};
 
 const FOLDER: &str = "/sys/fs/bpf/kinds";
 const OPS: &str = "/sys/fs/bpf/ops";
@@ -75,7 +75,7 @@ fn make(index: usize, kind: &Kind, path: &str) -> Result<(), String> {
     let by_them = index % 2 == 1 && index < 32 && !words.contains(&"btf");
     let output = match by_them {
         true => bpftool(&args),
-        false => btfly().args(&args).output().unwrap(),
+        false => build_for(&args).args(&args).output().unwrap(),
     };
     match output.status.success() {
         true => Ok(()),

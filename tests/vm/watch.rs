@@ -91,17 +91,28 @@ pub fn btfly() -> Command {
 /// The build for a command line, without arguments: the full one for objects that are no tool's, and for what is
 /// left away of a kernel.
 pub fn build_for<S: AsRef<str>>(args: &[S]) -> Command {
-    let mut all = args.iter().map(AsRef::as_ref);
-    let less = all
-        .clone()
-        .any(|arg| arg == "--without" || arg == "--as-kernel");
-    match all.next() {
-        Some("exec" | "list" | "extract" | "-h" | "-V" | "--help" | "--version") | None
-            if !less =>
+    let args: Vec<&str> = args.iter().map(AsRef::as_ref).collect();
+    let is_full = match args.as_slice() {
+        _ if args
+            .iter()
+            .any(|arg| arg.starts_with("--without") || *arg == "--as-kernel") =>
         {
-            btfly()
+            true
         }
-        _ => full(),
+        [
+            "exec" | "list" | "extract" | "-h" | "-V" | "--help" | "--version" | "link" | "perf",
+            ..,
+        ]
+        | [] => false,
+        ["prog", action, ..] => *action == "load",
+        // The types of an object of any kind.
+        ["map", "create", ..] => args.contains(&"btf"),
+        ["map", ..] | ["btf", "list" | "dump", ..] => false,
+        _ => true,
+    };
+    match is_full {
+        true => full(),
+        false => btfly(),
     }
 }
 
