@@ -19,21 +19,21 @@ const NAMES: usize = 48;
 const RECORDS_IN_ORDER: usize = 4;
 const NAMES_IN_ORDER: usize = 16;
 
-/// The index has the place of every eighth type.
-const STRIDE: u32 = 8;
+/// The index has the place of every fourth type.
+const STRIDE: u32 = 4;
 
 /// Bytes before what a record has of its kind.
 const HEAD: usize = 12;
 
 /// How many records' places are remembered.
-const FOUND: usize = 128;
+const FOUND: usize = 1024;
 
 const CUT: BtfError = BtfError::Truncated("a type record");
 
 /// Every type of a BTF, and every name.
 ///
 /// # Memory
-/// 256 KiB of pages at most, and half a byte for each type.
+/// 256 KiB of pages and 32 of records that were found at most, and a byte for each type.
 pub struct WholeBtf {
     source: Source<'static>,
     layout: Layout,
@@ -48,7 +48,7 @@ pub struct WholeBtf {
     records: RefCell<Pages>,
     names: RefCell<Pages>,
     /// Records that were found, by the low bits of their numbers, and the last one.
-    found: [Cell<Found>; FOUND],
+    found: Box<[Cell<Found>]>,
     last: Cell<Found>,
 }
 
@@ -98,6 +98,7 @@ impl WholeBtf {
     pub fn in_order(mut self) -> WholeBtf {
         self.records = RefCell::new(Pages::new(RECORDS_IN_ORDER));
         self.names = RefCell::new(Pages::new(NAMES_IN_ORDER));
+        self.found = Box::default();
         self
     }
 
@@ -121,7 +122,7 @@ impl WholeBtf {
             index: Vec::new(),
             records: RefCell::new(Pages::new(RECORDS)),
             names: RefCell::new(Pages::new(NAMES)),
-            found: [const { Cell::new(Found::NONE) }; FOUND],
+            found: vec![Cell::new(Found::NONE); FOUND].into(),
             last: Cell::new(Found::NONE),
         };
         whole.walk()?;
@@ -177,7 +178,7 @@ impl WholeBtf {
 
     #[cfg_attr(hot_loops, optimize(speed))]
     fn locate(&self, id: TypeId) -> Result<Found, BtfError> {
-        let place = self.found.get(id.0 as usize % FOUND);
+        let place = self.found.get(id.0 as usize & (FOUND - 1));
         if let Some(known) = place.map(Cell::get).filter(|known| known.id == id)
             && known.len > 0
         {
@@ -325,6 +326,11 @@ impl Pages {
 
     #[cfg_attr(hot_loops, optimize(speed))]
     fn copy(&mut self, source: &Source<'_>, at: usize, out: &mut [u8]) -> Result<(), BtfError> {
+        // It hardly ever lies in two pages.
+        if let Some(here) = self.from(source, at)?.get(..out.len()) {
+            out.copy_from_slice(here);
+            return Ok(());
+        }
         let mut rest = out;
         let mut at = at;
         while !rest.is_empty() {

@@ -33,6 +33,9 @@ const END: &str = "\
 #endif /* __VMLINUX_H__ */
 ";
 
+/// How many names of types are remembered.
+const CALLED: usize = 512;
+
 /// What is known of a type.
 mod state {
     /// `struct NAME;` was written.
@@ -77,6 +80,10 @@ pub(super) struct CHeader<'t> {
     pub(super) out: Vec<u8>,
     states: Vec<u8>,
     pub(super) names: Conflicts,
+    /// What types are called, by the low bits of their numbers: few are in most declarations.
+    called: Vec<(TypeId, Vec<u8>)>,
+    /// Lists of arguments that a compiler has by itself.
+    built_in: Vec<TypeId>,
     pub(super) aligns: Aligns<'t>,
     /// Takes a piece of text, and says whether it wants more.
     sink: &'t mut dyn FnMut(&[u8]) -> bool,
@@ -105,6 +112,8 @@ pub fn write_c<'t>(
         out: Vec::with_capacity(2 * PIECE),
         states: vec![0; types.end().0 as usize],
         names: Conflicts::default(),
+        called: vec![(TypeId::VOID, Vec::new()); CALLED],
+        built_in: Vec::new(),
         aligns: Aligns::new(types),
         sink,
         closed: false,
@@ -218,6 +227,9 @@ impl CHeader<'_> {
             if header.name != StrOffset(0) && !is_declared_only(&header) {
                 identifier(self.types, header.name, &mut name)?;
                 self.names.note(space, &name);
+                if header.kind == Kind::Typedef && name == b"__builtin_va_list" {
+                    self.built_in.push(id);
+                }
             }
         }
         self.names.noted();
@@ -341,7 +353,7 @@ impl CHeader<'_> {
     }
 
     fn typedef(&mut self, header: &Header, need: Need, depth: u32) -> Result<(), BtfError> {
-        if self.is_built_in(header)? {
+        if self.is_built_in(header) {
             return self.need(header.target(), need, depth);
         }
         if !self.has(header.id, state::DEFINED) {
@@ -366,12 +378,30 @@ impl CHeader<'_> {
 
     /// Whether it is the list of arguments that a compiler has by itself. It must not be defined, and
     /// BPF's is not the kernel's: what that is made of stands in its place.
-    pub(super) fn is_built_in(&self, header: &Header) -> Result<bool, BtfError> {
-        let mut name = Vec::new();
-        if header.kind == Kind::Typedef {
-            identifier(self.types, header.name, &mut name)?;
+    pub(super) fn is_built_in(&self, header: &Header) -> bool {
+        self.built_in.contains(&header.id)
+    }
+
+    /// Appends what `write` writes of a type, which is the same each time.
+    pub(super) fn called(
+        &mut self,
+        header: &Header,
+        write: impl FnOnce(&mut Self) -> Result<(), BtfError>,
+    ) -> Result<(), BtfError> {
+        let slot = header.id.0 as usize % CALLED;
+        if let Some((_, name)) = self.called.get(slot).filter(|(id, _)| *id == header.id) {
+            self.out.extend_from_slice(name);
+            return Ok(());
         }
-        Ok(name == b"__builtin_va_list")
+        let from = self.out.len();
+        write(self)?;
+        let written = self.out.get(from..).unwrap_or_default();
+        if let Some((id, name)) = self.called.get_mut(slot) {
+            *id = header.id;
+            name.clear();
+            name.extend_from_slice(written);
+        }
+        Ok(())
     }
 
     /// What a named type is called here.
@@ -393,9 +423,11 @@ impl CHeader<'_> {
             (Kind::Enum | Kind::Enum64, _) => "enum ",
             _ => "struct ",
         });
-        let name = self.name_of(header, Space::Tag)?;
-        self.out.extend_from_slice(&name);
-        Ok(())
+        self.called(header, |of| {
+            let name = of.name_of(header, Space::Tag)?;
+            of.out.extend_from_slice(&name);
+            Ok(())
+        })
     }
 
     /// An enum with its names.

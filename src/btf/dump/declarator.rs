@@ -67,7 +67,7 @@ impl CHeader<'_> {
                     qualifiers = Qualifiers::default();
                     self.parameters(&header, &mut inner, level)?;
                 }
-                Kind::Typedef if self.is_built_in(&header)? => {}
+                Kind::Typedef if self.is_built_in(&header) => {}
                 _ => {
                     return self.base(&header, &qualifiers, &inner, level);
                 }
@@ -94,16 +94,17 @@ impl CHeader<'_> {
         let named = header.name != StrOffset(0);
         match header.kind {
             Kind::Void => self.push("void"),
-            Kind::Int | Kind::Float => self.builtin(header)?,
+            Kind::Int | Kind::Float => self.called(header, |of| of.builtin(header))?,
             Kind::Struct | Kind::Union if !named => self.composite(header, level)?,
             Kind::Enum | Kind::Enum64 if !named => self.enumeration(header, level)?,
             Kind::Struct | Kind::Union | Kind::Fwd | Kind::Enum | Kind::Enum64 => {
                 self.tag(header)?;
             }
-            Kind::Typedef => {
-                let name = self.name_of(header, Space::Plain)?;
-                self.out.extend_from_slice(&name);
-            }
+            Kind::Typedef => self.called(header, |of| {
+                let name = of.name_of(header, Space::Plain)?;
+                of.out.extend_from_slice(&name);
+                Ok(())
+            })?,
             _ => return Err(BtfError::NoSize(header.id)),
         }
         // Behind braces it would be said of the struct.

@@ -35,6 +35,23 @@ pub(super) struct Aligns<'t> {
     types: &'t dyn Whole,
     known: Vec<u8>,
     packed: super::TypeSet,
+    /// What was found of types that members have, by the low bits of their numbers.
+    found: Vec<Fact>,
+}
+
+/// How many types are remembered that members have: few are had by most.
+const FOUND: usize = 1024;
+
+/// What counts of the type of a member.
+#[derive(Clone, Copy, Default)]
+struct Fact {
+    id: TypeId,
+    /// Bytes; 0 where it has no size.
+    size: u32,
+    /// Bits.
+    align: u32,
+    /// Of an int its first bit and how many it has, if those are not all of them.
+    part: Option<(u8, u8)>,
 }
 
 impl<'t> Aligns<'t> {
@@ -43,6 +60,7 @@ impl<'t> Aligns<'t> {
             types,
             known: vec![0; types.end().0 as usize],
             packed: super::TypeSet::default(),
+            found: vec![Fact::default(); FOUND],
         }
     }
 
@@ -119,28 +137,50 @@ impl<'t> Aligns<'t> {
     }
 
     fn place_at(&mut self, of: &Header, member: &Member, depth: u32) -> Result<Place, BtfError> {
+        let fact = self.fact(member.ty, depth)?;
         let mut place = Place {
             offset: member.offset.0.into(),
             width: (member.bitfield_size > 0).then_some(member.bitfield_size),
-            size: match self.types.size_of(member.ty) {
-                Ok(bytes) => u64::from(bytes) * 8,
+            size: u64::from(fact.size) * 8,
+            align: fact.align.into(),
+        };
+        // Before there was a flag for it, a bitfield was an int of fewer bits than it has room for.
+        if let Some((first, bits)) = fact.part.filter(|_| !of.flag) {
+            place.offset += u64::from(first);
+            place.width = Some(bits.into());
+        }
+        Ok(place)
+    }
+
+    fn fact(&mut self, id: TypeId, depth: u32) -> Result<Fact, BtfError> {
+        let slot = id.0 as usize % FOUND;
+        if let Some(known) = self.found.get(slot).filter(|known| known.id == id)
+            && id != TypeId::VOID
+        {
+            return Ok(*known);
+        }
+        let mut fact = Fact {
+            id,
+            size: match self.types.size_of(id) {
+                Ok(bytes) => bytes,
                 Err(BtfError::NoSize(_)) => 0,
                 Err(error) => return Err(error),
             },
-            align: self.align(member.ty, depth)?,
+            align: self.align(id, depth)? as u32,
+            part: None,
         };
-        // Before there was a flag for it, a bitfield was an int of fewer bits than it has room for.
-        if !of.flag
-            && let Ok(inner) = self.types.peel(member.ty)
+        if let Ok(inner) = self.types.peel(id)
             && inner.kind == Kind::Int
         {
             let int = self.types.int(&inner)?;
-            if u64::from(int.bits) < place.size {
-                place.offset += u64::from(int.bit_offset);
-                place.width = Some(int.bits);
+            if u64::from(int.bits) < u64::from(fact.size) * 8 {
+                fact.part = Some((int.bit_offset as u8, int.bits as u8));
             }
         }
-        Ok(place)
+        if let Some(place) = self.found.get_mut(slot) {
+            *place = fact;
+        }
+        Ok(fact)
     }
 }
 
