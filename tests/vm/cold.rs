@@ -1,11 +1,13 @@
 //! Code of the release build that few commands ask for: packed until it is used.
 
 use std::fs;
+use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
 use crate::board::on_board;
-use crate::watch::{Watch, btfly, watch_by};
+use crate::program::BUSYBOX;
+use crate::watch::{Watch, btfly};
 
 /// Where a process has code that is in no file, each with what may be done there.
 fn unpacked(process: u32) -> Vec<(String, String)> {
@@ -33,9 +35,28 @@ fn a_tool_that_shows_events_unpacks_no_code_and_a_command_that_looks_into_the_ke
         println!("this build is not packed");
         return;
     }
-    let tool = watch_by(btfly, &["exec"]);
-    assert_eq!(unpacked(tool.pid()), []);
-    tool.stop();
+    for args in [
+        &["exec"][..],
+        &["exec", "--json"],
+        &["open"],
+        &["open", "--json"],
+    ] {
+        let mut command = btfly();
+        command.args(args);
+        let tool = Watch::spawn(command);
+        match args.len() {
+            1 => drop(tool.header()),
+            _ => tool.attached(),
+        }
+        // Something to show.
+        Command::new(BUSYBOX)
+            .args(["cat", "/etc/shown"])
+            .status()
+            .unwrap();
+        tool.line("a file or program", |line| line.contains("shown"));
+        assert_eq!(unpacked(tool.pid()), [], "{args:?}");
+        tool.stop();
+    }
     let mut command = btfly();
     command.args(["prog", "trace"]);
     let trace = Watch::spawn(command);
