@@ -25,7 +25,7 @@ Options:
 
 /// Runs the object that is named.
 pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
-    if args.first() == Some(&"help") || args.contains(&"--help") {
+    if taking::is_help(args) {
         let more = [
             attach_options::HELP,
             show::HELP,

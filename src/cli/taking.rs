@@ -61,3 +61,13 @@ pub fn take<'p>(
     }
     Ok(kept)
 }
+
+/// Whether help is asked for.
+pub fn is_help(args: &[&str]) -> bool {
+    args.first() == Some(&"help") || args.contains(&"--help")
+}
+
+/// Whether this asks for JSON.
+pub fn is_json(arg: &str) -> bool {
+    ["--json", "-j", "--pretty", "-p"].contains(&arg)
+}

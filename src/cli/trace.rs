@@ -50,7 +50,7 @@ enum Side {
 }
 
 pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
-    if args.first() == Some(&"help") || args.contains(&"--help") {
+    if taking::is_help(args) {
         let parts = [
             HELP,
             attach_options::HELP,

@@ -16,7 +16,7 @@ use btfly::sys::bpf_pin::{kind_of, obj_get};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::{self, Errno};
 
-use super::{Class, Common, Failure, output};
+use super::{Class, Common, Failure, output, taking};
 
 /// Things that the kernel numbers.
 pub struct Kind {
@@ -76,7 +76,7 @@ pub struct Words<'w> {
 
 /// Takes `--json` and its like out of the arguments, and the action, which is the first word.
 pub fn words<'w>(args: &[&'w str], common: Common) -> (Option<&'w str>, Words<'w>) {
-    let is_json = |arg: &&str| ["--json", "-j", "--pretty", "-p"].contains(arg);
+    let is_json = |arg: &&str| taking::is_json(arg);
     let json = args.iter().any(is_json);
     let mut words = args.iter().filter(|arg| !is_json(arg)).copied();
     let action = words.next();

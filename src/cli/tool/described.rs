@@ -3,13 +3,13 @@
 use btfly::object::{Object, Program};
 
 use super::super::run::Asked;
-use super::super::{Common, Failure, loading, output};
+use super::super::{Common, Failure, loading, output, taking};
 use super::options::Given;
-use super::{help, is_help, of_tool, places};
+use super::{help, of_tool, places};
 use crate::tools::{Data, Tool, Types};
 
 pub fn run(tool: &Tool, data: &Data, args: &[&str], common: &Common) -> Result<(), Failure> {
-    if is_help(args) {
+    if taking::is_help(args) {
         return output::print(&help::text(tool));
     }
     let of_tool = |failure| of_tool(tool, failure);

@@ -12,7 +12,7 @@ pub use board::Board;
 
 use super::output_options::OutputOptions;
 use super::session::{self, Plan};
-use super::{Common, Failure, no_more, output};
+use super::{Common, Failure, no_more, output, taking};
 use crate::tools::{Optional, Own, Prepared, Stop, Tool, Types, Work};
 
 pub fn run(tool: &'static Tool, args: &[&str], common: &Common) -> Result<(), Failure> {
@@ -23,7 +23,7 @@ pub fn run(tool: &'static Tool, args: &[&str], common: &Common) -> Result<(), Fa
 }
 
 fn run_own(tool: &'static Tool, own: &Own, args: &[&str], common: &Common) -> Result<(), Failure> {
-    if is_help(args) {
+    if taking::is_help(args) {
         return output::print(&help::text(tool));
     }
     let wrong = |what: String| of_tool(tool, Failure::usage(what));
@@ -57,11 +57,6 @@ fn run_own(tool: &'static Tool, own: &Own, args: &[&str], common: &Common) -> Re
         ..Plan::default()
     };
     session::run(&object, common, plan, &mut *view)
-}
-
-/// Whether help is asked for.
-fn is_help(args: &[&str]) -> bool {
-    args.first() == Some(&"help") || args.contains(&"--help")
 }
 
 /// A failure with what tells more of a tool's options, where there is nothing better.
