@@ -10,75 +10,90 @@ use btfly::sys::bpf;
 use btfly::target::Kernel;
 use rustix::fd::AsFd;
 
-use super::attach_options::AttachOptions;
+use super::attach_options::{self, AttachOptions};
 use super::maps::Maps;
-use super::{Common, Failure, loading, objects, output, output::plain, parse, session};
+use super::{Common, Failure, loading, objects, output, output::plain, session, taking};
 
-/// Load a BPF object. With --dry-run everything is let go again: the exit code is 0 where all of it
-/// loads. With --pin DIR it stays: programs lie in DIR, maps in DIR/maps, links in DIR/links, and
-/// btfly unload DIR removes them. Fill a map with --put MAP KEY VALUE, as often as you like, as for run.
-#[derive(argh::FromArgs)]
-struct Load {
-    /// the object file; of several, one may use what another defines
-    #[argh(positional)]
-    objects: Vec<String>,
+const HELP: &str = "\
+Usage: btfly load OBJECT... --dry-run | --pin DIR [options]
 
-    /// load everything that loads by itself, attach nothing, and let it go again
-    #[argh(switch)]
+Load a BPF object. With --dry-run everything is let go again: the exit code is 0 where all of it
+loads. With --pin DIR it stays: programs lie in DIR, maps in DIR/maps, links in DIR/links, and
+btfly unload DIR removes them. Of several objects, one may use what another defines. Fill a map with
+--put MAP KEY VALUE, as often as you like, as for run.
+
+Options:
+  --dry-run         load everything that loads by itself, attach nothing, and let it go again
+  --pin             attach as run does, and leave programs, maps and links in this new folder of the
+                    BPF file system
+  --no-attach       with --pin: attach nothing
+  --keep-going      with --dry-run: try each program by itself, and say of each `ok NAME` or
+                    `fail NAME REASON`
+  --set             give a global variable a value before the object is loaded: VAR=VALUE
+  --prog            load only this program; may be given several times
+  --map             take a map that is in the kernel already in the place of one of the object's:
+                    NAME=pinned:PATH or NAME=id:NUMBER
+  --resize          give a map another size, NAME=N: its max_entries, or for a data section with an
+                    array at its end the bytes of its value
+  --pin-path        where maps are looked for that ask to be pinned by name (/sys/fs/bpf)
+  --help, help      display usage information
+";
+
+/// The options, as they were given.
+#[derive(Default)]
+struct Load<'p> {
     dry_run: bool,
-
-    /// attach as run does, and leave programs, maps and links in this new folder of the BPF file
-    /// system
-    #[argh(option, arg_name = "DIR")]
-    pin: Option<String>,
-
-    /// with --pin: attach nothing
-    #[argh(switch)]
+    pin: Option<&'p str>,
     no_attach: bool,
-
-    /// with --dry-run: try each program by itself, and say of each `ok NAME` or `fail NAME REASON`
-    #[argh(switch)]
     keep_going: bool,
+    set: Vec<&'p str>,
+    prog: Vec<&'p str>,
+    map: Vec<&'p str>,
+    resize: Vec<&'p str>,
+    pin_path: Option<&'p str>,
+}
 
-    /// give a global variable a value before the object is loaded: VAR=VALUE
-    #[argh(option, arg_name = "VAR=VALUE")]
-    set: Vec<String>,
-
-    /// load only this program; may be given several times
-    #[argh(option, arg_name = "NAME")]
-    prog: Vec<String>,
-
-    /// take a map that is in the kernel already in the place of one of the object's:
-    /// NAME=pinned:PATH or NAME=id:NUMBER
-    #[argh(option, arg_name = "NAME=…")]
-    map: Vec<String>,
-
-    /// give a map another size: its max_entries, or for a data section with an array at its end
-    /// the bytes of its value
-    #[argh(option, arg_name = "NAME=N")]
-    resize: Vec<String>,
-
-    /// where maps are looked for that ask to be pinned by name (/sys/fs/bpf)
-    #[argh(option, arg_name = "DIR")]
-    pin_path: Option<String>,
+impl<'p> Load<'p> {
+    /// Takes these options out of `args`, and gives what is left: the objects. `None`: help was given.
+    fn take(args: &[&'p str]) -> Result<Option<(Vec<&'p str>, Load<'p>)>, Failure> {
+        let mut load = Load::default();
+        let help = [HELP, attach_options::HELP].concat();
+        let objects = taking::words("load", &help, args, &mut |given, rest| {
+            let mut value = || given.value(rest);
+            match given.name {
+                "--pin" if load.pin.is_none() => load.pin = Some(value()?),
+                "--set" => load.set.push(value()?),
+                "--prog" => load.prog.push(value()?),
+                "--map" => load.map.push(value()?),
+                "--resize" => load.resize.push(value()?),
+                "--pin-path" if load.pin_path.is_none() => load.pin_path = Some(value()?),
+                _ if !given.is_plain() => return Ok(false),
+                "--dry-run" => load.dry_run = true,
+                "--no-attach" => load.no_attach = true,
+                "--keep-going" => load.keep_going = true,
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        Ok(objects.map(|objects| (objects, load)))
+    }
 }
 
 pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
     let (args, puts) = loading::take_puts(args)?;
     let (args, hooks) = AttachOptions::take(&args)?;
-    let Some(load) = parse::<Load>("load", &args)? else {
+    let Some((objects, load)) = Load::take(&args)? else {
         return Ok(());
     };
     check_purpose(&load)?;
-    let (name, bytes) = objects::read(&load.objects)?;
+    let (name, bytes) = objects::read(&objects)?;
     let mut object = loading::parse_object(&name, &bytes)?;
     hooks.apply(&mut object)?;
     loading::set_globals(&mut object, &load.set)?;
     let entries = loading::entries(&object, &puts)?;
     loading::check_programs(&object, &load.prog)?;
-    let pin_path = load.pin_path.as_deref();
-    let first_path = load.objects.first().map_or("", String::as_str);
-    let maps = Maps::new(&object, first_path, &load.map, &load.resize, pin_path)?;
+    let first_path = objects.first().copied().unwrap_or_default();
+    let maps = Maps::new(&object, first_path, &load.map, &load.resize, load.pin_path)?;
     let kernel = common.kernel()?;
     let prepare = |loaded: &Loaded<'_>| loading::fill(loaded, &puts, &entries);
     if load.keep_going {
@@ -96,7 +111,7 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
     };
     let loaded = session::load_object(&object, &common, &kernel, &plan)?;
     prepare(&loaded)?;
-    match &load.pin {
+    match load.pin {
         None => output::print(&summary(&object, &loaded)?),
         Some(folder) => {
             let wishes = match load.no_attach {
@@ -109,9 +124,9 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
 }
 
 /// Refuses options that don't say what the object is to be loaded for, or say two things.
-fn check_purpose(load: &Load) -> Result<(), Failure> {
+fn check_purpose(load: &Load<'_>) -> Result<(), Failure> {
     let refused = |what: &str, hint: &str| Err(Failure::usage(what).with_hint(hint));
-    match (&load.pin, load.dry_run) {
+    match (load.pin, load.dry_run) {
         (None, false) => refused(
             "load needs --dry-run or --pin DIR",
             "btfly load OBJECT --dry-run loads everything and lets it go again, --pin DIR leaves it in \
@@ -199,7 +214,7 @@ fn insns(program: &LoadedProgram<'_>) -> Result<u32, Failure> {
 /// Loads each chosen program by itself, and says whether it could be: `ok NAME`, or `fail NAME REASON`.
 fn try_each(
     object: &Object<'_>,
-    load: &Load,
+    load: &Load<'_>,
     common: &Common,
     kernel: &Kernel,
     prepare: &dyn Fn(&Loaded<'_>) -> Result<(), Failure>,
@@ -231,5 +246,54 @@ fn try_each(
     match first {
         None => Ok(()),
         Some(class) => Err(Failure::told(class)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_stand_anywhere_and_what_is_left_are_objects() {
+        let args = [
+            "a.o",
+            "--pin",
+            "dir",
+            "--set=v=1",
+            "--set",
+            "w=2",
+            "--prog",
+            "p",
+            "--map=m=id:7",
+            "--resize",
+            "m=2",
+            "--pin-path=path",
+            "--no-attach",
+            "b.o",
+            "--",
+            "--dry-run",
+        ];
+        let (objects, load) = Load::take(&args).unwrap().expect("no help");
+        assert_eq!(objects, ["a.o", "b.o", "--dry-run"]);
+        assert_eq!((load.pin, load.pin_path), (Some("dir"), Some("path")));
+        assert_eq!(load.set, ["v=1", "w=2"]);
+        assert_eq!(
+            [load.prog, load.map, load.resize],
+            [["p"], ["m=id:7"], ["m=2"]]
+        );
+        let switches = [load.no_attach, load.dry_run, load.keep_going];
+        assert_eq!(switches, [true, false, false]);
+    }
+
+    #[test]
+    fn an_option_that_is_given_twice_or_lacks_or_has_a_value_is_refused() {
+        for (args, told) in [
+            (&["--pin", "a", "--pin", "b"][..], "no such argument: --pin"),
+            (&["--dry-run=yes"], "no such argument: --dry-run=yes"),
+            (&["a.o", "--resize"], "--resize needs a value"),
+        ] {
+            let failure = Load::take(args).err().expect(told);
+            assert_eq!(failure.reason(), told);
+        }
     }
 }

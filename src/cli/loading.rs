@@ -23,7 +23,7 @@ pub struct Put<'p> {
 /// A key and a value.
 pub type Entry = (Vec<u8>, Vec<u8>);
 
-/// `--put` takes three values, which argh does not know.
+/// `--put` takes three values, unlike any other option.
 pub fn take_puts<'p>(args: &[&'p str]) -> Result<(Vec<&'p str>, Vec<Put<'p>>), Failure> {
     let (mut kept, mut puts) = (Vec::new(), Vec::new());
     let mut rest = args.iter();
@@ -128,8 +128,8 @@ fn find_map<'o, 'a>(
 }
 
 /// Refuses a `--prog` that names no program.
-pub fn check_programs(object: &Object<'_>, names: &[String]) -> Result<(), Failure> {
-    for name in names {
+pub fn check_programs(object: &Object<'_>, names: &[impl AsRef<str>]) -> Result<(), Failure> {
+    for name in names.iter().map(AsRef::as_ref) {
         if !object.programs.iter().any(|p| p.name == name) {
             let known: Vec<&str> = object.programs.iter().map(|p| p.name).collect();
             let what = format!("--prog {name}: the object has no such program");
@@ -140,10 +140,10 @@ pub fn check_programs(object: &Object<'_>, names: &[String]) -> Result<(), Failu
 }
 
 /// Whether a program is to be loaded: those that `--prog` names, else all that autoload.
-pub fn is_chosen(names: &[String], program: &Program<'_>) -> bool {
+pub fn is_chosen(names: &[impl AsRef<str>], program: &Program<'_>) -> bool {
     match names.is_empty() {
         true => program.autoload,
-        false => names.iter().any(|name| name == program.name),
+        false => names.iter().any(|name| name.as_ref() == program.name),
     }
 }
 

@@ -31,12 +31,12 @@ impl<'m> Maps<'m> {
     pub fn new(
         object: &Object<'_>,
         path: &'m str,
-        map: &'m [String],
-        resize: &'m [String],
+        map: &'m [impl AsRef<str>],
+        resize: &'m [impl AsRef<str>],
         pin_path: Option<&'m str>,
     ) -> Result<Maps<'m>, Failure> {
-        let reused = map.iter().map(|words| reuse(words));
-        let resized = resize.iter().map(|words| self::resize(words));
+        let reused = map.iter().map(|words| reuse(words.as_ref()));
+        let resized = resize.iter().map(|words| self::resize(words.as_ref()));
         let choices = reused.chain(resized).collect::<Result<Vec<_>, _>>()?;
         for choice in &choices {
             if object.map(choice.map()).is_none() {

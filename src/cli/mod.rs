@@ -237,6 +237,7 @@ fn no_more(name: &str, arg: &str) -> Failure {
 
 /// Parses the arguments of command `name` by argh. Its help goes to stdout, with the options that
 /// every command has; what it refuses is a usage error.
+#[cfg(feature = "full")]
 fn parse<T: argh::FromArgs>(name: &str, args: &[&str]) -> Result<Option<T>, Failure> {
     match T::from_args(&["btfly", name], args) {
         Ok(parsed) => Ok(Some(parsed)),
@@ -245,26 +246,12 @@ fn parse<T: argh::FromArgs>(name: &str, args: &[&str]) -> Result<Option<T>, Fail
 }
 
 /// What argh does not know of the options of a command.
-#[cfg(not(feature = "full"))]
-fn more_help(_: &str) -> [&'static str; 3] {
-    [""; 3]
-}
-
-/// What argh does not know of the options of a command.
 #[cfg(feature = "full")]
 fn more_help(name: &str) -> [&'static str; 3] {
     match name {
         "run" => [attach_options::HELP, show::HELP, ring_options::HELP],
-        #[cfg(feature = "full")]
-        "load" => [attach_options::HELP, "", ""],
         _ => [""; 3],
     }
-}
-
-/// What argh does not know of the options of `run` and the tools.
-#[cfg(not(feature = "full"))]
-fn output_help(_: &str) -> &'static str {
-    ""
 }
 
 /// What argh does not know of the options of `run` and the tools.
@@ -277,6 +264,7 @@ fn output_help(name: &str) -> &'static str {
 }
 
 /// What argh has to say instead of options: help, or what is wrong.
+#[cfg(feature = "full")]
 fn early_exit(name: &str, exit: &argh::EarlyExit) -> Result<(), Failure> {
     match exit.status {
         Ok(()) => output::print(

@@ -15,13 +15,13 @@ pub fn read_object(path: &str) -> Result<Vec<u8>, Failure> {
 }
 
 /// The object that these files are together, and what to call it in messages.
-pub fn read(paths: &[String]) -> Result<(String, Vec<u8>), Failure> {
+pub fn read(paths: &[impl AsRef<str>]) -> Result<(String, Vec<u8>), Failure> {
     match paths {
         [] => Err(Failure::usage("the object is missing")
             .with_hint("give the path of a BPF object, made by clang -target bpf -O2 -g -c")),
-        [path] => Ok((path.clone(), read_object(path)?)),
+        [path] => Ok((path.as_ref().into(), read_object(path.as_ref())?)),
         #[cfg(feature = "full")]
-        _ => joined(paths),
+        _ => joined(&paths.iter().map(AsRef::as_ref).collect::<Vec<_>>()),
         #[cfg(not(feature = "full"))]
         _ => Err(Failure::usage("this build does not join objects")
             .with_hint("the one made with cross/build --full does")),
@@ -29,11 +29,11 @@ pub fn read(paths: &[String]) -> Result<(String, Vec<u8>), Failure> {
 }
 
 #[cfg(feature = "full")]
-fn joined(paths: &[String]) -> Result<(String, Vec<u8>), Failure> {
+fn joined(paths: &[&str]) -> Result<(String, Vec<u8>), Failure> {
     let files = paths.iter().map(|path| read_object(path));
     let files = files.collect::<Result<Vec<_>, _>>()?;
     let objects = paths.iter().zip(&files);
-    let objects: Vec<(&str, &[u8])> = objects.map(|(path, file)| (&**path, &**file)).collect();
+    let objects: Vec<(&str, &[u8])> = objects.map(|(path, file)| (*path, &**file)).collect();
     let bytes = btfly::join::join(&objects).map_err(|error| {
         let failure = Failure::new(Class::BadObject, error.to_string());
         match error.hint() {

@@ -1,6 +1,6 @@
-//! Takes options that several commands have out of an argument list, wherever they stand in it.
+//! Takes options out of an argument list, wherever they stand in it.
 
-use super::Failure;
+use super::{Failure, common, no_more, output};
 
 /// An argument that may be such an option.
 pub struct Given<'p> {
@@ -62,6 +62,28 @@ pub fn take<'p>(
     Ok(kept)
 }
 
+/// The words of `command` beside its options, which `option` takes. `None`: help was asked for, and given, with the
+/// options that every command has.
+pub fn words<'p>(
+    command: &str,
+    help: &str,
+    args: &[&'p str],
+    option: &mut dyn FnMut(&Given<'p>, &mut Rest<'_, 'p>) -> Result<bool, Failure>,
+) -> Result<Option<Vec<&'p str>>, Failure> {
+    let mut kept = take(args, option)?;
+    if is_help(&kept) {
+        return output::print(&[help, common::HELP].concat()).map(|()| None);
+    }
+    // The first that looks like an option is what ends them, or one that is not known.
+    if let Some(at) = kept.iter().position(|arg| arg.starts_with('-')) {
+        let arg = kept.remove(at);
+        if arg != "--" {
+            return Err(no_more(command, arg));
+        }
+    }
+    Ok(Some(kept))
+}
+
 /// Whether help is asked for.
 pub fn is_help(args: &[&str]) -> bool {
     args.first() == Some(&"help") || args.contains(&"--help")
@@ -70,4 +92,43 @@ pub fn is_help(args: &[&str]) -> bool {
 /// Whether this asks for JSON.
 pub fn is_json(arg: &str) -> bool {
     ["--json", "-j", "--pretty", "-p"].contains(&arg)
+}
+
+#[cfg(test)]
+mod tests {
+    /// The words, and the values of `-o` and `--option`.
+    fn words<'p>(args: &[&'p str]) -> Result<(Vec<&'p str>, Vec<&'p str>), String> {
+        let mut values = Vec::new();
+        let words = super::words("test", "", args, &mut |given, rest| {
+            let takes = ["-o", "--option"].contains(&given.name);
+            if takes {
+                values.push(given.value(rest)?);
+            }
+            Ok(takes)
+        });
+        let words = words.map_err(|failure| failure.reason())?;
+        Ok((words.expect("no help"), values))
+    }
+
+    #[test]
+    fn options_stand_anywhere_up_to_two_dashes_and_words_are_left() {
+        let args = ["a", "-o", "1", "--option=2=3", "b", "--option", "--help"];
+        let told = (vec!["a", "b"], vec!["1", "2=3", "--help"]);
+        assert_eq!(words(&args), Ok(told));
+        let args = ["-o", "--", "a", "--", "-o", "--", "-x"];
+        let told = (vec!["a", "-o", "--", "-x"], vec!["--"]);
+        assert_eq!(words(&args), Ok(told));
+    }
+
+    #[test]
+    fn an_option_that_is_unknown_or_lacks_its_value_is_refused() {
+        for (args, told) in [
+            (&["a", "-x"][..], "no such argument: -x"),
+            (&["--options=1", "a"], "no such argument: --options=1"),
+            (&["-", "--"], "no such argument: -"),
+            (&["a", "-o"], "-o needs a value"),
+        ] {
+            assert_eq!(words(args), Err(told.into()));
+        }
+    }
 }

@@ -10,47 +10,51 @@ use btfly::target::{Wanted, open_btf};
 use btfly::value::escape_json;
 
 use super::super::output::{self, Patience, Written, plain};
-use super::super::{Common, Failure, objects::read_object, parse};
+use super::super::{Common, Failure, objects::read_object, taking};
 use super::source::open_file;
 use super::{damaged, source};
 
-/// Say what changed between the types of two kernels, each a file with BTF: structs, unions, enums and
-/// typedefs that came or went, and what is new, gone, moved or of another type in the others.
-#[derive(argh::FromArgs)]
-struct Diff {
-    /// diff, and the two files
-    #[argh(positional, arg_name = "A B")]
-    words: Vec<String>,
+const HELP: &str = "\
+Usage: btfly btf diff A B [--for OBJECT...] [--json]
 
-    /// only what decides over the relocations of this object; may be given several times
-    #[argh(option, long = "for", arg_name = "OBJECT")]
-    objects: Vec<String>,
+Say what changed between the types of two kernels, each a file with BTF: structs, unions, enums and
+typedefs that came or went, and what is new, gone, moved or of another type in the others.
 
-    /// as JSON, an object for each difference
-    #[argh(switch)]
-    json: bool,
-}
+Options:
+  --for             only what decides over the relocations of this object; may be given several times
+  --json            as JSON, an object for each difference
+  --help, help      display usage information
+";
 
 pub fn run(args: &[&str], _: Common) -> Result<(), Failure> {
-    let Some(given) = parse::<Diff>("btf diff", args)? else {
+    let (mut objects, mut json) = (Vec::new(), false);
+    let words = taking::words("btf diff", HELP, args, &mut |given, rest| {
+        match given.name {
+            "--for" => objects.push(given.value(rest)?),
+            name if given.is_plain() && taking::is_json(name) => json = true,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    })?;
+    let Some(words) = words else {
         return Ok(());
     };
-    let [_, before, after] = given.words.as_slice() else {
+    let [before, after] = *words else {
         return Err(Failure::usage(
             "this takes the form: btfly btf diff A B [--for OBJECT] [--json]",
         ));
     };
     let mut list = List {
-        json: given.json,
+        json,
         first: true,
         written: Ok(Written::All),
     };
-    if given.objects.is_empty() {
+    if objects.is_empty() {
         let types = (open_file(before, None)?, open_file(after, None)?);
         let done = diff(&types.0, &types.1, &mut |found| list.add(found));
         done.map_err(|error| damaged(&error))?;
     }
-    for path in &given.objects {
+    for path in objects {
         for_object(path, before, after, &mut list).map_err(|failure| failure.of_file(path))?;
     }
     list.end()

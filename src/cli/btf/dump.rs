@@ -5,64 +5,68 @@ use btfly::btf::dump::{self, TypeSet, Whole};
 use btfly::target::WholeBtf;
 
 use super::super::output::{self, Patience, Written};
-use super::super::{Class, Common, Failure, parse};
+use super::super::{Class, Common, Failure, taking};
 use super::damaged;
 use super::source::{self, Chosen};
 
 /// Bytes that are written at once.
 const PIECE: usize = 16 * 1024;
 
-/// Print types. Of a file with BTF: file F (raw, an ELF file with a .BTF section, a .btf.tar.xz). Of what is
-/// loaded: id N, prog (id N | name S | pinned P), map (id N | name S | pinned P) [key|value|kv|all].
-#[derive(argh::FromArgs)]
-struct Dump {
-    /// dump, and whose types
-    #[argh(positional, arg_name = "SOURCE")]
-    words: Vec<String>,
+const HELP: &str = "\
+Usage: btfly btf dump SOURCE [--format FORMAT] [--root TYPE...] [--grep TEXT] [-B FILE]
 
-    /// raw: a line for each type as bpftool has it (default); c: a header, vmlinux.h
-    #[argh(
-        option,
-        arg_name = "FORMAT",
-        default = "Format::Raw",
-        from_str_fn(format)
-    )]
-    format: Format,
+Print types. Of a file with BTF: file F (raw, an ELF file with a .BTF section, a .btf.tar.xz). Of what is
+loaded: id N, prog (id N | name S | pinned P), map (id N | name S | pinned P) [key|value|kv|all].
 
-    /// only this type, by name or number, and what it needs; may be given several times
-    #[argh(option, arg_name = "TYPE")]
-    root: Vec<String>,
+Options:
+  --format          raw: a line for each type as bpftool has it (default); c: a header, vmlinux.h
+  --root            only this type, by name or number, and what it needs; may be given several times
+  --grep            only types that have this text in what is printed of them; in a header, in their
+                    names, and what they need
+  -B, --base-btf    BTF that this one goes on from: that of the kernel, for a module's
+  --help, help      display usage information
+";
 
-    /// only types that have this text in what is printed of them; in a header, in their names, and
-    /// what they need
-    #[argh(option, arg_name = "TEXT")]
-    grep: Option<String>,
-
-    /// BTF that this one goes on from: that of the kernel, for a module's
-    #[argh(option, short = 'B', arg_name = "FILE")]
-    base_btf: Option<String>,
+/// What is asked for beside the source.
+#[derive(Default)]
+struct Dump<'p> {
+    format: Option<Format>,
+    root: Vec<&'p str>,
+    grep: Option<&'p str>,
+    base_btf: Option<&'p str>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Format {
     Raw,
     C,
 }
 
-fn format(text: &str) -> Result<Format, String> {
+fn format(text: &str) -> Result<Format, Failure> {
     match text {
         "raw" => Ok(Format::Raw),
         "c" => Ok(Format::C),
-        _ => Err("--format takes raw or c".into()),
+        _ => Err(Failure::usage("--format takes raw or c")),
     }
 }
 
 pub fn run(args: &[&str], _: Common) -> Result<(), Failure> {
-    let Some(dump) = parse::<Dump>("btf dump", args)? else {
+    let mut dump = Dump::default();
+    let words = taking::words("btf dump", HELP, args, &mut |given, rest| {
+        let mut value = || given.value(rest);
+        match given.name {
+            "--format" if dump.format.is_none() => dump.format = Some(format(value()?)?),
+            "--root" => dump.root.push(value()?),
+            "--grep" if dump.grep.is_none() => dump.grep = Some(value()?),
+            "-B" | "--base-btf" if dump.base_btf.is_none() => dump.base_btf = Some(value()?),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    })?;
+    let Some(words) = words else {
         return Ok(());
     };
-    let words: Vec<&str> = dump.words.iter().skip(1).map(String::as_str).collect();
-    let Chosen { types, roots } = source::choose(&words, dump.base_btf.as_deref())?;
+    let Chosen { types, roots } = source::choose(&words, dump.base_btf)?;
     let is_all = roots.is_none() && dump.root.is_empty();
     let mut roots = roots.unwrap_or_default();
     for name in &dump.root {
@@ -76,10 +80,10 @@ pub fn run(args: &[&str], _: Common) -> Result<(), Failure> {
         }
         roots.extend(found);
     }
-    match dump.format {
+    match dump.format.unwrap_or(Format::Raw) {
         Format::Raw => raw(&types.in_order(), &dump, &roots),
         Format::C => {
-            if let Some(text) = &dump.grep {
+            if let Some(text) = dump.grep {
                 roots.extend(dump::matching(&types, text).map_err(|error| damaged(&error))?);
             }
             let is_all = is_all && dump.grep.is_none();
@@ -100,7 +104,7 @@ fn header(types: &WholeBtf, roots: Option<&[TypeId]>) -> Result<(), Failure> {
 }
 
 /// Prints each type that is wanted in bpftool's notation.
-fn raw(types: &WholeBtf, dump: &Dump, roots: &[TypeId]) -> Result<(), Failure> {
+fn raw(types: &WholeBtf, dump: &Dump<'_>, roots: &[TypeId]) -> Result<(), Failure> {
     let needed: Option<TypeSet> = match roots {
         [] => None,
         roots => Some(dump::reach(types, roots).map_err(|error| damaged(&error))?),
@@ -118,7 +122,7 @@ fn raw(types: &WholeBtf, dump: &Dump, roots: &[TypeId]) -> Result<(), Failure> {
         }
         let from = out.len();
         dump::write_raw(types, id, &mut room, &mut out).map_err(|error| damaged(&error))?;
-        if let Some(text) = &dump.grep
+        if let Some(text) = dump.grep
             && !has(out.get(from..).unwrap_or_default(), text.as_bytes())
         {
             out.truncate(from);

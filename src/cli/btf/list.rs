@@ -10,30 +10,34 @@ use btfly::sys::holders::holders;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::{self, Errno};
 
-use super::super::loaded::{Row, Value, refused};
+use super::super::loaded::{Row, Value, no_more, refused};
 use super::super::output::{self, Patience, Written};
-use super::super::{Common, Failure, parse};
+use super::super::{Common, Failure, taking};
 
-/// List each BTF that is loaded: that of the kernel and its modules, and those of programs and maps.
-#[derive(argh::FromArgs)]
-struct List {
-    /// list
-    #[argh(positional)]
-    #[allow(dead_code)]
-    action: String,
+const HELP: &str = "\
+Usage: btfly btf list [--json]
 
-    /// as JSON
-    #[argh(switch)]
-    json: bool,
-}
+List each BTF that is loaded: that of the kernel and its modules, and those of programs and maps.
+
+Options:
+  --json            as JSON
+  --help, help      display usage information
+";
 
 /// Which programs, or maps, have which BTF.
 type Users = BTreeMap<u32, Vec<u32>>;
 
 pub fn run(args: &[&str], _: Common) -> Result<(), Failure> {
-    let Some(list) = parse::<List>("btf list", args)? else {
+    let mut json = false;
+    let words = taking::words("btf list", HELP, args, &mut |given, _| {
+        let is_json = given.is_plain() && taking::is_json(given.name);
+        json |= is_json;
+        Ok(is_json)
+    })?;
+    let Some(words) = words else {
         return Ok(());
     };
+    no_more("btf list", &words)?;
     let failed = |error| refused("BTF", error);
     let programs = users(prog_get_next_id, prog_get_fd_by_id, |fd| {
         prog_info(fd.as_fd()).map(|info| info.btf_id)
@@ -46,7 +50,7 @@ pub fn run(args: &[&str], _: Common) -> Result<(), Failure> {
     // Without /proc nobody is known.
     let holders = holders("btf_id:").unwrap_or_default();
     let own = std::process::id();
-    let mut text = String::from(if list.json { "[" } else { "" });
+    let mut text = String::from(if json { "[" } else { "" });
     let mut id = 0;
     let mut first = true;
     while let Some(next) = btf_get_next_id(id).map_err(failed)? {
@@ -61,8 +65,8 @@ pub fn run(args: &[&str], _: Common) -> Result<(), Failure> {
             programs.get(&id).unwrap_or(&none),
             maps.get(&id).unwrap_or(&none),
         );
-        text.push_str(if list.json && !first { "," } else { "" });
-        let mut row = Row::new(list.json);
+        text.push_str(if json && !first { "," } else { "" });
+        let mut row = Row::new(json);
         tell(&mut row, id, size, name.as_deref(), programs, maps);
         let held = holders.iter().filter(|h| h.id == id && h.pid != own);
         row.holders(held.map(|h| (h.pid, &*h.comm)));
@@ -73,7 +77,7 @@ pub fn run(args: &[&str], _: Common) -> Result<(), Failure> {
         }
         text.clear();
     }
-    if list.json {
+    if json {
         text.push_str("]\n");
     }
     output::print(&text)

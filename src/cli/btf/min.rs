@@ -14,10 +14,6 @@ use crate::tools;
 /// --btf names the whole BTF, or a folder of them; then the output is a folder of the same layout.
 #[derive(argh::FromArgs)]
 struct Min {
-    /// what to do: min
-    #[argh(positional)]
-    action: String,
-
     /// more objects: a shell writes many where --for *.bpf.o stands
     #[argh(positional, arg_name = "OBJECT")]
     more: Vec<String>,
@@ -42,10 +38,10 @@ struct Asked<'o> {
 }
 
 pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
-    let Some(min) = parse::<Min>("btf", args)? else {
+    let Some(min) = parse::<Min>("btf min", args)? else {
         return Ok(());
     };
-    let Some(full) = common.btf().filter(|_| min.action == "min") else {
+    let Some(full) = common.btf() else {
         return Err(Failure::usage(
             "this takes the form: btfly btf min --for OBJECT --btf FULL -o OUT.btf",
         ));

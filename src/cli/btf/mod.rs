@@ -23,7 +23,7 @@ const HELP: &str = "Usage: btfly btf ACTION ...
 btfly btf ACTION --help says what each takes.
 ";
 
-/// An action: its name, and what it does with the arguments.
+/// An action: its name, and what it does with the other arguments.
 type Action = (&'static str, fn(&[&str], Common) -> Result<(), Failure>);
 
 const ACTIONS: &[Action] = &[
@@ -41,15 +41,17 @@ pub fn actions() -> impl Iterator<Item = &'static str> {
 }
 
 pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
-    let first = args.iter().find(|arg| !arg.starts_with('-'));
-    let Some(name) = first else {
+    let first = args.iter().position(|arg| !arg.starts_with('-'));
+    let Some(at) = first else {
         return match args {
             ["--help"] => output::print(HELP),
             _ => Err(unknown("btfly btf needs an action".into())),
         };
     };
-    match ACTIONS.iter().find(|(known, _)| known == name) {
-        Some((_, run)) => run(args, common),
+    let mut args = args.to_vec();
+    let name = args.remove(at);
+    match ACTIONS.iter().find(|(known, _)| *known == name) {
+        Some((_, run)) => run(&args, common),
         None => Err(unknown(format!("btfly btf has no action '{name}'"))),
     }
 }
