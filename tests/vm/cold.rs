@@ -22,6 +22,14 @@ fn unpacked(process: u32) -> Vec<(String, String)> {
         .collect()
 }
 
+/// Whether a process has blocked SIGINT: from then on it is asked to end, and not ended.
+fn awaits_ctrl_c(process: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let mut lines = status.lines();
+    let blocked = lines.find_map(|line| line.strip_prefix("SigBlk:")).unwrap();
+    u64::from_str_radix(blocked.trim(), 16).unwrap() & 1 << (libc::SIGINT - 1) != 0
+}
+
 /// Whether the build for boards is packed: one for quick tests is not.
 fn is_packed() -> bool {
     let path = std::env::var_os("BTFLY").expect("BTFLY");
@@ -63,7 +71,7 @@ fn a_tool_that_shows_events_unpacks_no_code_and_a_command_that_looks_into_the_ke
     let mut found = Vec::new();
     for _ in 0..200 {
         found = unpacked(trace.pid());
-        if found.iter().any(|(_, access)| access == "r-xp") {
+        if found.iter().any(|(_, access)| access == "r-xp") && awaits_ctrl_c(trace.pid()) {
             break;
         }
         sleep(Duration::from_millis(50));
