@@ -1,10 +1,8 @@
 //! The configuration that a kernel was built with: /proc/config.gz, or a file beside its image.
 
-use miniz_oxide::inflate::stream::{InflateState, inflate};
-use miniz_oxide::{DataFormat, MZError, MZFlush, MZStatus};
 use rustix::io;
 
-use super::TargetError;
+use super::{TargetError, inflate};
 use crate::sys::{file, kernel};
 
 /// A configuration has some 300 KB: a file that is unpacked to more is none.
@@ -174,9 +172,6 @@ impl Lines {
     }
 }
 
-const CUT: &str = "a gzip file that is cut off";
-const DAMAGED: &str = "a gzip file that is damaged";
-
 /// Hands all of a file's text to `out`, unpacked if it is packed. `read` fills a buffer, or what it can
 /// of it at the end of the file.
 fn text(
@@ -186,7 +181,8 @@ fn text(
     let mut piece = [0; PIECE];
     let mut len = read(&mut piece);
     if piece.starts_with(&MAGIC) {
-        return unpack(&mut piece, len, read, out);
+        let start = piece.get(..len).unwrap_or_default();
+        return inflate::unpack(read, start, LARGEST, out);
     }
     let mut total = 0;
     while len > 0 {
@@ -198,63 +194,6 @@ fn text(
         len = read(&mut piece);
     }
     Ok(())
-}
-
-/// Unpacks the first member of a gzip file (RFC 1952), of which `piece` has the first `len` bytes.
-fn unpack(
-    piece: &mut [u8; PIECE],
-    mut len: usize,
-    read: &mut dyn FnMut(&mut [u8]) -> usize,
-    out: &mut dyn FnMut(&[u8]),
-) -> Result<(), &'static str> {
-    let mut at = header(piece.get(..len).unwrap_or_default())?;
-    let mut state = InflateState::new_boxed(DataFormat::Raw);
-    let mut unpacked = [0; PIECE];
-    let mut total = 0;
-    loop {
-        if at == len {
-            len = read(piece);
-            at = 0;
-        }
-        let packed = piece.get(at..len).unwrap_or_default();
-        let result = inflate(&mut state, packed, &mut unpacked, MZFlush::None);
-        at += result.bytes_consumed;
-        out(unpacked.get(..result.bytes_written).unwrap_or_default());
-        total += result.bytes_written;
-        match result.status {
-            _ if total > LARGEST => return Err(DAMAGED),
-            Ok(MZStatus::StreamEnd) => return Ok(()),
-            // Nothing came of it, and nothing more is to come.
-            Ok(_) | Err(MZError::Buf) if len == 0 && result.bytes_written == 0 => return Err(CUT),
-            Ok(_) | Err(MZError::Buf) if at == len || result.bytes_written > 0 => {}
-            Ok(_) | Err(_) => return Err(DAMAGED),
-        }
-    }
-}
-
-/// How long the header is, which must be in the first piece as a whole.
-fn header(bytes: &[u8]) -> Result<usize, &'static str> {
-    let [header_crc, extra, name, comment] = [2, 4, 8, 16];
-    let (header, mut rest) = bytes.split_first_chunk::<10>().ok_or(CUT)?;
-    let (method, flags) = (header[2], header[3]);
-    if method != 8 {
-        return Err("a gzip file of an unknown method");
-    }
-    if flags & extra != 0 {
-        let (len, after) = rest.split_first_chunk::<2>().ok_or(CUT)?;
-        let len = usize::from(u16::from_le_bytes(*len));
-        rest = after.get(len..).ok_or(CUT)?;
-    }
-    for text in [name, comment] {
-        if flags & text != 0 {
-            let end = rest.iter().position(|&byte| byte == 0).ok_or(CUT)?;
-            rest = rest.get(end + 1..).ok_or(CUT)?;
-        }
-    }
-    if flags & header_crc != 0 {
-        rest = rest.get(2..).ok_or(CUT)?;
-    }
-    Ok(bytes.len() - rest.len())
 }
 
 #[cfg(test)]

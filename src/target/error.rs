@@ -31,7 +31,6 @@ pub enum TargetError {
         /// What is wrong.
         what: &'static str,
     },
-    #[cfg(feature = "full")]
     /// A file that is no symbol table, or no configuration.
     #[error("{path}: {what}")]
     Facts {
@@ -65,7 +64,6 @@ impl TargetError {
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             TargetError::File { .. } => return None,
-            #[cfg(feature = "full")]
             TargetError::Facts { .. } => return None,
             TargetError::Btf { .. } | TargetError::Container { .. }
                 if cfg!(not(feature = "full")) =>

@@ -1,9 +1,9 @@
 //! The kernel to fit: its types, read through a small window, and what else is known of it.
 
-#[cfg(feature = "full")]
 mod config;
 mod error;
 mod format;
+mod inflate;
 mod kernel;
 mod known;
 // What a board does not strictly need, or `slim.rs` without it.
@@ -23,7 +23,6 @@ mod tests;
 mod whole;
 mod window;
 
-#[cfg(feature = "full")]
 pub use config::Config;
 pub use error::TargetError;
 pub use format::{FormatField, Shape, tracepoint_fields};
