@@ -41,4 +41,5 @@ pub mod relocate;
 pub mod ring;
 pub mod sys;
 pub mod target;
+pub mod text;
 pub mod value;

@@ -1,5 +1,7 @@
 //! Which of many names come nearest to one that is not there, for messages.
 
+use crate::text::contains;
+
 const SUGGESTIONS: usize = 3;
 
 /// The names that come nearest to one that is not there, best first.
@@ -62,7 +64,7 @@ pub(crate) fn likeness(wanted: &str, name: &str) -> Option<usize> {
     // `xdp` is what `xdp_drop` begins with, and no other short name is found in it.
     let rest = wanted.strip_prefix(name).filter(|_| !name.is_empty());
     let begins = rest.is_some_and(|r| !r.starts_with(|c: char| c.is_ascii_alphanumeric()));
-    let holds = begins || shorter >= 4 && (name.contains(wanted) || wanted.contains(name));
+    let holds = begins || shorter >= 4 && (contains(name, wanted) || contains(wanted, name));
     if !holds && prefix * 2 < wanted.len().max(8) {
         return None;
     }

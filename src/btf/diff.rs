@@ -293,7 +293,7 @@ fn describe(types: &dyn Whole, id: TypeId) -> Result<String, BtfError> {
                 if !behind.is_empty() && !behind.starts_with('[') {
                     before.push(' ');
                 }
-                return Ok(before + behind.trim_end());
+                return Ok(before + behind.trim_ascii_end());
             }
         }
         at = header.target();

@@ -1,5 +1,6 @@
 //! One program into the kernel.
 
+use crate::text::contains;
 use std::ffi::CString;
 
 use rustix::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
@@ -359,7 +360,7 @@ impl<'l, 'a> Loader<'l, 'a> {
     /// kernel, which uses the same number.
     fn is_poison(&self, linked: &Linked, insn: usize, refusal: &Refusal) -> bool {
         match self.relocated.by_kernel {
-            true => refusal.reason.contains(&POISON.to_string()),
+            true => contains(&refusal.reason, &POISON.to_string()),
             false => linked.insns.get(insn).is_some_and(|i| i.imm == POISON),
         }
     }

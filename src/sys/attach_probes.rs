@@ -88,7 +88,7 @@ pub fn for_each_link(tell: &mut dyn FnMut(&str, bool)) {
     ] {
         let name = names::attach_type(attach_type).unwrap_or_default();
         tell(
-            name.trim_start_matches("trace_"),
+            name.strip_prefix("trace_").unwrap_or(name),
             probe(attach_type).is_ok(),
         );
     }

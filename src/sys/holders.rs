@@ -86,7 +86,7 @@ fn of(pid: u32, field: &str, found: &mut Vec<Holder>) -> io::Result<()> {
 #[must_use]
 pub fn value<'t>(text: &'t str, field: &str) -> Option<&'t str> {
     let line = text.lines().find_map(|line| line.strip_prefix(field))?;
-    Some(line.trim())
+    Some(line.trim_ascii())
 }
 
 #[cfg(test)]

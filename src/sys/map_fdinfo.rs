@@ -27,7 +27,7 @@ fn parse(text: &[u8]) -> Option<MapInfo> {
         let Some((field, value)) = line.split_once(':') else {
             continue;
         };
-        let value = number(value.trim());
+        let value = number(value.trim_ascii());
         let small = u32::try_from(value.unwrap_or(0)).unwrap_or(0);
         match field {
             "map_type" => info.map_type = small,

@@ -15,7 +15,7 @@ pub fn available() -> Option<u64> {
 /// A line of /proc/meminfo, in bytes.
 fn in_meminfo(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-    let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    let kilobytes: u64 = line.trim_ascii().strip_suffix(" kB")?.parse().ok()?;
     kilobytes.checked_mul(1024)
 }
 

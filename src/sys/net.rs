@@ -40,7 +40,7 @@ pub fn is_up(name: &str) -> Option<bool> {
     let path = ["/sys/class/net/", name, "/flags"].concat();
     let mut buffer = [0; 32];
     let text = std::str::from_utf8(file::read(&path, &mut buffer).ok()?).ok()?;
-    let flags = u32::from_str_radix(text.trim().strip_prefix("0x")?, 16).ok()?;
+    let flags = u32::from_str_radix(text.trim_ascii().strip_prefix("0x")?, 16).ok()?;
     Some(flags & libc::IFF_UP.cast_unsigned() != 0)
 }
 

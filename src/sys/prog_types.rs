@@ -7,6 +7,7 @@ use super::abi::*;
 use super::bpf::{self, Log, ProgLoad};
 use super::kernel;
 use super::probes::{EXIT, R0_IS_0};
+use crate::text::{contains, has, split_once};
 use rustix::io::{self, Errno};
 
 /// The smallest program of a type, which returns 0.
@@ -116,17 +117,13 @@ fn read(log: &[u8]) -> Option<Helper> {
         return None;
     }
     let log = String::from_utf8_lossy(log);
-    let (_, behind) = log.split_once("call ")?;
+    let (_, behind) = split_once(&log, "call ")?;
     let (name, _) = behind.split_once('#')?;
     let refused = ["unknown func ", "program of this type cannot use helper "];
     Some(Helper {
         name: name.into(),
-        usable: !refused.iter().any(|told| log.contains(told)),
+        usable: !refused.iter().any(|told| contains(&log, told)),
     })
-}
-
-fn has(log: &[u8], told: &[u8]) -> bool {
-    log.windows(told.len().max(1)).any(|part| part == told)
 }
 
 /// Small programs that only kernels with a certain feature take, by its name.

@@ -6,6 +6,6 @@ use super::file;
 pub fn active_modules() -> Option<String> {
     let mut buffer = [0; 256];
     let text = file::read("/sys/kernel/security/lsm", &mut buffer).ok()?;
-    let text = std::str::from_utf8(text).ok()?.trim();
+    let text = std::str::from_utf8(text).ok()?.trim_ascii();
     (!text.is_empty()).then(|| text.to_owned())
 }

@@ -3,6 +3,7 @@
 use btfly::object::Object;
 use btfly::sys::{kernel, process};
 use btfly::target::tracepoint_fields;
+use btfly::text::has;
 use btfly::value::Fields;
 use btfly::value::{escape, push_signed, push_unsigned, until_nul};
 
@@ -250,7 +251,7 @@ impl Starts {
             .options
             .name
             .as_ref()
-            .is_some_and(|n| !contains(event.comm, n))
+            .is_some_and(|n| !has(event.comm, n.as_bytes()))
         {
             return false;
         }
@@ -285,7 +286,7 @@ impl Starts {
             .options
             .line
             .as_ref()
-            .is_some_and(|l| !contains(&self.line, l))
+            .is_some_and(|l| !has(&self.line, l.as_bytes()))
         {
             return false;
         }
@@ -303,10 +304,6 @@ impl Starts {
 fn pad(start: usize, width: usize, out: &mut Vec<u8>) {
     let end = (start + width).max(out.len() + 1);
     out.resize(end, b' ');
-}
-
-fn contains(text: &[u8], wanted: &str) -> bool {
-    wanted.is_empty() || text.windows(wanted.len()).any(|w| w == wanted.as_bytes())
 }
 
 impl View for Starts {

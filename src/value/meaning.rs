@@ -1,6 +1,7 @@
 //! Numbers and bytes that mean something to people: addresses, ports, times, devices. Their typedef tells,
 //! or a struct that is known to every kernel, or (where those leave it open) the name of the field.
 
+use crate::text::contains;
 use core::net::{Ipv4Addr, Ipv6Addr};
 use std::io::Write;
 
@@ -58,7 +59,7 @@ impl Planner<'_> {
             }
             (Shape::Bytes, Kind::Array) if node.size == 16 && is_address(name) => {
                 // The kernel's tracepoints have those of IPv4 sockets in this form, too.
-                let either = !name.contains("v6");
+                let either = !contains(name, "v6");
                 Some(Shape::Address { either })
             }
             (Shape::Array { element, .. } | Shape::RestArray { element }, Kind::Array) => {
@@ -97,7 +98,7 @@ impl Planner<'_> {
         });
         let named = || match node.size {
             // Of a plain number only both words together say that it is one.
-            4 if name.contains("addr") && name.contains("v4") => Some(Meaning::Address),
+            4 if contains(name, "addr") && contains(name, "v4") => Some(Meaning::Address),
             8 if name == "ns" || name.ends_with("_ns") => Some(Meaning::Time),
             _ => None,
         };
@@ -127,7 +128,7 @@ impl Planner<'_> {
 /// Whether a field's name says that it is an address: `saddr`, `daddr_v6`, `src_ip`, `ip4`.
 fn is_address(name: &str) -> bool {
     let is_ip = |word: &str| word.starts_with("ip") || word.ends_with("ip");
-    name.contains("addr") || name.split('_').any(is_ip)
+    contains(name, "addr") || name.split('_').any(is_ip)
 }
 
 /// A number in network order as this machine has it, and back.

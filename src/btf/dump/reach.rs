@@ -72,7 +72,7 @@ pub fn named(types: &dyn Whole, name: &str) -> Result<Vec<TypeId>, BtfError> {
         return Ok(exists.then_some(TypeId(number)).into_iter().collect());
     }
     let (of, name) = match name.split_once(' ') {
-        Some((of, name)) => (Some(of), name.trim()),
+        Some((of, name)) => (Some(of), name.trim_ascii()),
         None => (None, name),
     };
     let mut found = Vec::new();

@@ -117,8 +117,8 @@ fn answer(
     use btfly::btf::RelocationKind::TypeIdTarget;
     let resolution = by.resolve(relo)?;
     let text = resolution.describe(local, relo);
-    let name = match text.rsplit_once(" (") {
-        Some((name, _)) => name.to_owned(),
+    let name = match text.rsplit_once('(') {
+        Some((name, _)) => name.trim_ascii_end().to_owned(),
         None => text,
     };
     let said = match resolution.answer {

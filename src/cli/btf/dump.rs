@@ -3,6 +3,7 @@
 use btfly::btf::TypeId;
 use btfly::btf::dump::{self, TypeSet, Whole};
 use btfly::target::WholeBtf;
+use btfly::text::has;
 
 use super::super::output::{self, Patience, Written};
 use super::super::{Class, Common, Failure, taking};
@@ -135,9 +136,4 @@ fn raw(types: &WholeBtf, dump: &Dump<'_>, roots: &[TypeId]) -> Result<(), Failur
         }
     }
     output::write(&out, Patience::default()).map(drop)
-}
-
-/// Whether `text` is somewhere in `bytes`.
-fn has(bytes: &[u8], text: &[u8]) -> bool {
-    text.is_empty() || bytes.windows(text.len()).any(|part| part == text)
 }

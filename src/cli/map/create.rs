@@ -25,7 +25,7 @@ pub fn run(words: &Words<'_>) -> Result<(), Failure> {
     let (mut inner, mut types) = (None, None);
     let mut rest = rest;
     while let [word, value, more @ ..] = rest {
-        let word = word.trim_start_matches("--");
+        let word = word.strip_prefix("--").unwrap_or(word);
         rest = more;
         match word {
             "type" => create.map_type = map_type(value)?,

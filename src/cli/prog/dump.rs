@@ -143,7 +143,7 @@ impl Source<'_> {
 
     fn text(&self, offset: u32) -> &str {
         let text = self.btf.and_then(|btf| btf.name(StrOffset(offset)));
-        text.unwrap_or_default().trim_start()
+        text.unwrap_or_default().trim_ascii_start()
     }
 
     /// The source line by its number among the lines.

@@ -4,6 +4,7 @@ use btfly::load::{Loaded, LoadedMap};
 use btfly::object::{MapSpec, Object};
 use btfly::sys::abi::BPF_MAP_TYPE_STACK_TRACE;
 use btfly::target::is_kernel;
+use btfly::text::{contains, split_once};
 use btfly::value::{Plan, escape_json, push_unsigned};
 
 use super::super::Failure;
@@ -216,8 +217,7 @@ fn ids(plan: &Plan, alone: bool) -> Vec<String> {
     }
     let is_id = |name: &str| {
         let name = name.to_ascii_lowercase();
-        name.split_once("stack")
-            .is_some_and(|(_, rest)| rest.contains("id"))
+        split_once(&name, "stack").is_some_and(|(_, rest)| contains(rest, "id"))
     };
     let found = plan.fields().filter(|f| is_id(f.name) && f.is_number());
     found.map(|field| field.name.into()).collect()

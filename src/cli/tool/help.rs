@@ -1,5 +1,7 @@
 //! The help of a tool.
 
+use btfly::text::contains;
+
 #[cfg(feature = "full")]
 use super::super::ring_options;
 use super::super::{attach_options, common as every, output_options, show};
@@ -58,10 +60,10 @@ fn more(words: &str, text: &mut String) {
     text.push_str(
         "\nIts object runs as by btfly run, whose other options are taken, too (btfly run --help).\n",
     );
-    if words.contains("--sample") {
+    if contains(words, "--sample") {
         text.push_str(attach_options::HELP);
     }
-    if words.contains("--show") || words.contains("--hist") {
+    if contains(words, "--show") || contains(words, "--hist") {
         text.push_str(show::HELP);
     } else {
         #[cfg(feature = "full")]

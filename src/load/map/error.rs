@@ -1,5 +1,6 @@
 //! Why a map could not be made as asked, and what a person can do about it.
 
+use crate::text::contains;
 use rustix::io::Errno;
 use thiserror::Error;
 
@@ -238,7 +239,7 @@ impl MapError {
             }
             MapError::Refused {
                 map, definition, ..
-            } if definition.contains("max_entries 0") => {
+            } if contains(definition, "max_entries 0") => {
                 format!("it leaves its size to the program that loads it: --resize {map}=10240")
             }
             MapError::Refused { .. } => {

@@ -1,6 +1,7 @@
 //! What a person asks for: `PLACE [FIELD…] [if FIELD OP VALUE [and …]]`.
 
 use super::Refusal;
+use btfly::text::split;
 
 /// What is traced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +108,7 @@ impl<'w> Words<'w> {
         fields: Vec<Path<'w>>,
         conditions: &'w str,
     ) -> Result<Words<'w>, Refusal> {
-        let conditions = conditions.split(" and ").filter(|one| !one.is_empty());
+        let conditions = split(conditions, " and ").filter(|one| !one.is_empty());
         Ok(Words {
             place,
             fields,
@@ -127,7 +128,7 @@ fn first(text: &str) -> (&str, &str) {
 }
 
 fn path(text: &str) -> Result<Path<'_>, Refusal> {
-    let parts = text.split('.').flat_map(|part| part.split("->"));
+    let parts = text.split('.').flat_map(|part| split(part, "->"));
     let parts: Vec<&str> = parts.collect();
     let is_word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
     match parts
