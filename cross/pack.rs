@@ -66,7 +66,7 @@ pub fn by_xz(code: &[u8], to: &str) -> Vec<u8> {
     let xz = Command::new("xz")
         .args([
             "--format=raw",
-            "--lzma1=preset=9e,nice=273,lc=1,lp=2,pb=2",
+            "--lzma1=preset=9e,nice=273,lc=0,lp=2,pb=2",
             "--stdout",
         ])
         .stdin(file)
@@ -75,12 +75,13 @@ pub fn by_xz(code: &[u8], to: &str) -> Vec<u8> {
         .unwrap_or_else(|e| panic!("xz: {e}"));
     assert!(xz.status.success(), "xz: {}", xz.status);
     fs::remove_file(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
-    // Its properties, as files of LZMA have them: lc + (lp + pb * 5) * 9.
-    [&[1 + (2 + 2 * 5) * 9], xz.stdout.as_slice()].concat()
+    // Its properties, as files of LZMA have them: lc + (lp + pb * 5) * 9, where lc is 0.
+    [&[(2 + 2 * 5) * 9], xz.stdout.as_slice()].concat()
 }
 
-/// Calls and addresses of code, told from the start of memory: those to one place are alike then, wherever they are.
-/// The code begins at `start` with the number of its bytes.
+/// Branches, calls and addresses of code, told from the start of memory: those to one place are alike then, wherever they
+/// are. And instructions with their highest byte first, which says most of what follows. The code begins at `start` with
+/// the number of its bytes.
 pub fn absolute(bytes: &mut [u8], start: usize) {
     let (words, _) = bytes.as_chunks_mut::<4>();
     let Some((first, words)) = words.split_first_mut() else {
@@ -90,17 +91,17 @@ pub fn absolute(bytes: &mut [u8], start: usize) {
     for (word, at) in words.iter_mut().take(code).zip((start + 4..).step_by(4)) {
         let at = at as u32;
         let insn = u32::from_le_bytes(*word);
-        let insn = if insn & 0xfc00_0000 == 0x9400_0000 {
-            // bl
+        let insn = if insn & 0x7c00_0000 == 0x1400_0000 {
+            // b, bl
             insn & 0xfc00_0000 | insn.wrapping_add(at / 4) & 0x03ff_ffff
         } else if insn & 0x9f00_0000 == 0x1000_0000 {
             // adr
             let place = (insn >> 3 & 0x1f_fffc | insn >> 29 & 3).wrapping_add(at);
             insn & 0x9f00_001f | (place & 3) << 29 | (place >> 2 & 0x7_ffff) << 5
         } else {
-            continue;
+            insn
         };
-        *word = insn.to_le_bytes();
+        *word = insn.to_be_bytes();
     }
 }
 

@@ -146,9 +146,10 @@ fn cold_code_is_packed_last_and_nothing_is_mapped_in_its_place() {
 }
 
 #[test]
-fn calls_and_addresses_are_told_from_the_start_of_memory_and_back() {
+fn branches_and_addresses_are_told_from_the_start_of_memory_and_back() {
     const START: usize = 0x28_0000;
-    // A call to itself at each of two places, an address 3 bytes behind, one of 5 bytes in front, and other words.
+    // A call to itself at each of two places, an address 3 bytes behind, one of 5 bytes in front, a branch to what
+    // follows, and no instruction.
     let words: [u32; 7] = [
         24,
         0x9400_0000,
@@ -161,11 +162,12 @@ fn calls_and_addresses_are_told_from_the_start_of_memory_and_back() {
     let code: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     let mut there = code.clone();
     pack::absolute(&mut there, START);
-    let word = |at: usize| u32::from_le_bytes(there[at * 4..][..4].try_into().unwrap());
+    let word = |at: usize| u32::from_be_bytes(there[at * 4..][..4].try_into().unwrap());
     assert_eq!(word(1), 0x9400_0000 + (START as u32 + 4) / 4);
     assert_eq!(word(2), word(1) + 1);
     assert_ne!((word(3), word(4)), (words[3], words[4]));
-    assert_eq!((word(5), word(6)), (words[5], words[6]));
+    assert_eq!(word(5), 0x1400_0001 + (START as u32 + 20) / 4);
+    assert_eq!(word(6), words[6]);
     unpack::restore(&mut there, START);
     assert_eq!(there, code);
     // Whatever the words are: and what is behind the code stays.

@@ -100,9 +100,9 @@ pub unsafe extern "C" fn unpack(packed: *const u8, mut at: *mut u8, end: *mut u8
     packed.at
 }
 
-/// Takes back what `absolute` of `cross/pack` did: calls and addresses in code were made to tell where they lead from
-/// the start of memory, by which those to one place are alike. `bytes` belong at `start`, and begin with the length of
-/// the code.
+/// Takes back what `absolute` of `cross/pack` did: branches, calls and addresses in code were made to tell where they
+/// lead from the start of memory, by which those to one place are alike, and the highest byte of an instruction comes
+/// first. `bytes` belong at `start`, and begin with the length of the code.
 #[cfg_attr(not(packed), allow(dead_code))]
 pub fn restore(bytes: &mut [u8], start: usize) {
     let (words, _) = bytes.as_chunks_mut::<4>();
@@ -112,16 +112,18 @@ pub fn restore(bytes: &mut [u8], start: usize) {
     let code = u32::from_le_bytes(*first) as usize / 4;
     for (word, at) in words.iter_mut().take(code).zip((start + 4..).step_by(4)) {
         let at = at as u32;
-        let insn = u32::from_le_bytes(*word);
+        let insn = u32::from_be_bytes(*word);
         *word = match insn >> 24 {
-            // bl, 26 bits of words
-            0x94..=0x97 => insn & 0xfc00_0000 | insn.wrapping_sub(at / 4) & 0x03ff_ffff,
+            // b and bl, 26 bits of words
+            0x14..=0x17 | 0x94..=0x97 => {
+                insn & 0xfc00_0000 | insn.wrapping_sub(at / 4) & 0x03ff_ffff
+            }
             // adr, 21 bits of bytes, the two lowest apart
             op if op & 0x9f == 0x10 => {
                 let place = (insn >> 3 & 0x1f_fffc | insn >> 29 & 3).wrapping_sub(at);
                 insn & 0x9f00_001f | (place & 3) << 29 | (place >> 2 & 0x7_ffff) << 5
             }
-            _ => continue,
+            _ => insn,
         }
         .to_le_bytes();
     }
