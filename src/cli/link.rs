@@ -4,6 +4,7 @@ use btfly::sys::abi::*;
 use btfly::sys::bpf::{prog_get_fd_by_id, prog_info};
 use btfly::sys::bpf_details::{link_cookies, link_detach, link_details};
 use btfly::sys::names;
+use btfly::text::contains;
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::io::{self, Errno};
 
@@ -27,7 +28,7 @@ const ACTIONS: [Action; 4] = [
 ];
 
 /// What each action is called.
-#[cfg(all(test, feature = "full"))]
+#[cfg(test)]
 pub fn actions() -> impl Iterator<Item = &'static str> {
     ACTIONS.iter().map(|(name, _)| *name)
 }
@@ -131,7 +132,7 @@ fn tell(link: BorrowedFd<'_>, row: &mut Row) -> io::Result<u32> {
     if !text_name.is_empty() {
         put(row, text_name, Value::Text(&text));
     }
-    if front.link_type == BPF_LINK_TYPE_ITER && text.starts_with("bpf_") && text.contains("map") {
+    if front.link_type == BPF_LINK_TYPE_ITER && text.starts_with("bpf_") && contains(&text, "map") {
         put(row, "map_id", Value::Number(word(2) & 0xffff_ffff));
     }
     if front.link_type == BPF_LINK_TYPE_PERF_EVENT {

@@ -7,7 +7,6 @@ mod btf_files;
 #[cfg(feature = "full")]
 mod check;
 mod common;
-#[cfg(feature = "full")]
 mod completions;
 #[cfg(feature = "full")]
 mod count;
@@ -19,7 +18,6 @@ mod doctor;
 mod events;
 mod extract;
 mod failure;
-#[cfg(feature = "full")]
 mod feature;
 mod format;
 mod link;
@@ -113,7 +111,6 @@ const COMMANDS: &[Command] = &[
         about: "list which process has which program at which probe or tracepoint",
         run: perf::run,
     },
-    #[cfg(feature = "full")]
     Command {
         name: "feature",
         about: "list what this kernel has of BPF: types of programs and maps, helpers, settings",
@@ -131,7 +128,6 @@ const COMMANDS: &[Command] = &[
         about: "say what becomes of objects on other kernels, without root and without them",
         run: check::run,
     },
-    #[cfg(feature = "full")]
     Command {
         name: "completions",
         about: "print what makes bash, zsh or ash complete commands, options and names",
@@ -160,8 +156,8 @@ const TRACE: Command = Command {
 const UNKNOWN: &str = match cfg!(feature = "full") {
     true => "btfly without arguments lists the commands",
     false => {
-        "btfly without arguments lists the commands; feature, check, doctor and completions are \
-         in the build made with cross/build --full"
+        "btfly without arguments lists the commands; check and doctor are in the build made with \
+         cross/build --full"
     }
 };
 

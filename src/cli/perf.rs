@@ -16,7 +16,7 @@ const HELP: &str = "Usage: btfly perf list
 const ACTIONS: [Action; 2] = [("list", list), ("show", list)];
 
 /// What each action is called.
-#[cfg(all(test, feature = "full"))]
+#[cfg(test)]
 pub fn actions() -> impl Iterator<Item = &'static str> {
     ACTIONS.iter().map(|(name, _)| *name)
 }

@@ -6,7 +6,6 @@
 #![allow(unsafe_code)]
 
 pub mod abi;
-#[cfg(feature = "full")]
 pub mod attach_probes;
 pub mod bpf;
 mod bpf_call;
@@ -47,10 +46,8 @@ pub mod poll;
 pub mod probe_pmu;
 mod probes;
 pub mod process;
-#[cfg(feature = "full")]
 pub mod prog_types;
 pub mod rlimit;
-#[cfg(feature = "full")]
 pub mod security;
 pub mod signals;
 #[cfg(not(feature = "full"))]

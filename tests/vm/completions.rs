@@ -8,7 +8,7 @@ use crate::board::on_board;
 use crate::loaded::{FOLDER, Kept, json, printed};
 use crate::program::NOBODY;
 use crate::types::end;
-use crate::watch::full;
+use crate::watch::btfly;
 
 #[track_caller]
 fn words(line: &[&str]) -> Vec<String> {
@@ -76,7 +76,7 @@ fn ids_names_and_pins_are_completed() {
         fs::remove_file(name).unwrap();
     }
 
-    let mut nobody = full();
+    let mut nobody = btfly();
     nobody.uid(NOBODY);
     let done = end(nobody, &["completions", "--words", "prog", "show", ""]);
     assert_eq!((done.code, done.stderr.len()), (Some(0), 0), "{done:?}");
@@ -89,7 +89,7 @@ fn ash() -> Command {
     let folder = "/tmp/shell";
     let _ = fs::create_dir(folder);
     let _ = fs::remove_file("/tmp/shell/btfly");
-    let binary = std::env::var("BTFLY_FULL").expect("BTFLY_FULL");
+    let binary = std::env::var("BTFLY").expect("BTFLY");
     std::os::unix::fs::symlink(binary, "/tmp/shell/btfly").unwrap();
     fs::write("/tmp/shell/rc", printed(&["completions", "ash"])).unwrap();
     let mut command = Command::new("/bin/busybox");

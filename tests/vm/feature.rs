@@ -11,7 +11,7 @@ use crate::left::Snapshot;
 use crate::loaded::{json, printed, theirs};
 use crate::program::NOBODY;
 use crate::types::end;
-use crate::watch::full;
+use crate::watch::btfly;
 
 fn members<'v>(of: &'v Value, name: &str) -> &'v Map<String, Value> {
     of[name]
@@ -192,7 +192,7 @@ fn helpers_of_tracing_programs_are_told_where_there_are_such() {
 fn who_may_not_ask_is_told_so_in_one_error() {
     on_board!();
     let nobody = || {
-        let mut command = full();
+        let mut command = btfly();
         command.uid(NOBODY).gid(NOBODY);
         command
     };
@@ -200,5 +200,5 @@ fn who_may_not_ask_is_told_so_in_one_error() {
     end(nobody(), &["feature", "system", "helpers"]).failed(4, &["not permitted"]);
     let done = end(nobody(), &["feature", "system"]);
     assert_eq!((done.code, done.stderr.len()), (Some(0), 0), "{done:?}");
-    end(full(), &["feature", "sytem"]).failed(1, &["no section 'sytem'", "system, config"]);
+    end(btfly(), &["feature", "sytem"]).failed(1, &["no section 'sytem'", "system, config"]);
 }

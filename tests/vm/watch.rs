@@ -100,11 +100,14 @@ pub fn build_for<S: AsRef<str>>(args: &[S]) -> Command {
             true
         }
         [
-            "exec" | "list" | "extract" | "-h" | "-V" | "--help" | "--version" | "link" | "perf",
+            "exec" | "list" | "extract" | "-h" | "-V" | "--help" | "--version" | "link" | "perf"
+            | "feature" | "completions" | "unload",
             ..,
         ]
         | [] => false,
-        ["prog", action, ..] => *action == "load",
+        // This one has but programs of kinds that each build takes.
+        ["prog", "load", object, ..] => !object.ends_with("/tests/pinned.bpf.o"),
+        ["prog", ..] => false,
         // The types of an object of any kind.
         ["map", "create", ..] => args.contains(&"btf"),
         ["map", ..] | ["btf", "list" | "dump", ..] => false,

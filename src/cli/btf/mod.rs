@@ -35,7 +35,7 @@ const ACTIONS: &[Action] = &[
 ];
 
 /// What each action is called.
-#[cfg(all(test, feature = "full"))]
+#[cfg(test)]
 pub fn actions() -> impl Iterator<Item = &'static str> {
     ACTIONS.iter().map(|(name, _)| *name)
 }

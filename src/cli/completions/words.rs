@@ -8,11 +8,11 @@ use crate::tools;
 
 /// A form in a line, word by word. Words in capitals stand for something; `a|b` is one of these; a `*` begins
 /// words in any order up to the end, with what follows each behind a `=`.
-pub const FORMS: &str = "\
+const FORMS: &str = "\
 help COMMAND
 extract TOOL
 completions bash|zsh|ash
-btf list|min
+btf list
 btf diff FILE FILE
 btf dump id BTF
 btf dump prog PROG
@@ -38,6 +38,17 @@ perf list|show
 feature SECTIONS
 ";
 
+/// The same of what this build may lack.
+const MORE: &str = match cfg!(feature = "full") {
+    true => "btf min",
+    false => "",
+};
+
+/// All forms.
+fn forms() -> impl Iterator<Item = &'static str> {
+    FORMS.lines().chain(MORE.lines())
+}
+
 /// What is wanted: a part of a form, and how a program, map or link is named that it stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Wanted<'w> {
@@ -59,7 +70,7 @@ pub fn print(words: &[&str]) -> Result<(), Failure> {
     if before.is_empty() {
         commands(&mut found);
     }
-    let mut wanted: Vec<Wanted<'_>> = FORMS.lines().filter_map(|f| follow(f, &before)).collect();
+    let mut wanted: Vec<Wanted<'_>> = forms().filter_map(|f| follow(f, &before)).collect();
     wanted.sort_by_key(|wanted| wanted.part);
     wanted.dedup();
     for wanted in wanted {
@@ -82,7 +93,7 @@ pub fn aliases() -> String {
     let mut text = String::new();
     for command in &found {
         text.extend(["alias 'btfly-", command, "=btfly ", command, "'\n"]);
-        let parts = FORMS.lines().filter_map(|form| follow(form, &[command]));
+        let parts = forms().filter_map(|form| follow(form, &[command]));
         let parts = parts.filter(|wanted| !is_name(wanted.part));
         let mut actions: Vec<&str> = parts.flat_map(|wanted| wanted.part.split('|')).collect();
         actions.sort_unstable();
@@ -212,7 +223,7 @@ mod tests {
             .map(|w| &*w.to_owned().leak())
             .collect::<Vec<_>>()
             .leak();
-        let found = FORMS.lines().filter_map(|form| follow(form, words));
+        let found = forms().filter_map(|form| follow(form, words));
         let mut found: Vec<&str> = found.map(|wanted| wanted.part).collect();
         found.sort_unstable();
         found.dedup();

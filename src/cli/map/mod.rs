@@ -49,7 +49,7 @@ const ACTIONS: [Action; 15] = [
 ];
 
 /// What each action is called.
-#[cfg(all(test, feature = "full"))]
+#[cfg(test)]
 pub fn actions() -> impl Iterator<Item = &'static str> {
     ACTIONS.iter().map(|(name, _)| *name)
 }

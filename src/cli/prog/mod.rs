@@ -40,7 +40,7 @@ const ACTIONS: [Action; 10] = [
 ];
 
 /// What each action is called.
-#[cfg(all(test, feature = "full"))]
+#[cfg(test)]
 pub fn actions() -> impl Iterator<Item = &'static str> {
     ACTIONS.iter().map(|(name, _)| *name)
 }
