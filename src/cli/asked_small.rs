@@ -38,7 +38,7 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
     let args = taking::take(args, &mut |given, rest| {
         match given.name {
             "--set" => sets.push(given.value(rest)?),
-            "--event" if event == EVENT => event = given.value(rest)?,
+            "--event" => event = given.value(rest)?,
             _ => return Ok(false),
         }
         Ok(true)

@@ -61,12 +61,12 @@ impl<'p> Load<'p> {
         let objects = taking::words("load", &help, args, &mut |given, rest| {
             let mut value = || given.value(rest);
             match given.name {
-                "--pin" if load.pin.is_none() => load.pin = Some(value()?),
+                "--pin" => load.pin = Some(value()?),
                 "--set" => load.set.push(value()?),
                 "--prog" => load.prog.push(value()?),
                 "--map" => load.map.push(value()?),
                 "--resize" => load.resize.push(value()?),
-                "--pin-path" if load.pin_path.is_none() => load.pin_path = Some(value()?),
+                "--pin-path" => load.pin_path = Some(value()?),
                 _ if !given.is_plain() => return Ok(false),
                 "--dry-run" => load.dry_run = true,
                 "--no-attach" => load.no_attach = true,
@@ -286,10 +286,25 @@ mod tests {
     }
 
     #[test]
-    fn an_option_that_is_given_twice_or_lacks_or_has_a_value_is_refused() {
+    fn of_an_option_that_is_given_twice_the_last_counts() {
+        let args = [
+            "--pin",
+            "a",
+            "--pin-path=c",
+            "--pin",
+            "b",
+            "--pin-path",
+            "d",
+        ];
+        let (objects, load) = Load::take(&args).unwrap().expect("no help");
+        assert!(objects.is_empty());
+        assert_eq!((load.pin, load.pin_path), (Some("b"), Some("d")));
+    }
+
+    #[test]
+    fn an_option_that_lacks_a_value_or_has_one_that_it_does_not_take_is_refused() {
         for (args, told) in [
-            (&["--pin", "a", "--pin", "b"][..], "no such argument: --pin"),
-            (&["--dry-run=yes"], "no such argument: --dry-run=yes"),
+            (&["--dry-run=yes"][..], "no such argument: --dry-run=yes"),
             (&["a.o", "--resize"], "--resize needs a value"),
         ] {
             let failure = Load::take(args).err().expect(told);

@@ -56,10 +56,10 @@ pub fn run(args: &[&str], _: Common) -> Result<(), Failure> {
     let words = taking::words("btf dump", HELP, args, &mut |given, rest| {
         let mut value = || given.value(rest);
         match given.name {
-            "--format" if dump.format.is_none() => dump.format = Some(format(value()?)?),
+            "--format" => dump.format = Some(format(value()?)?),
             "--root" => dump.root.push(value()?),
-            "--grep" if dump.grep.is_none() => dump.grep = Some(value()?),
-            "-B" | "--base-btf" if dump.base_btf.is_none() => dump.base_btf = Some(value()?),
+            "--grep" => dump.grep = Some(value()?),
+            "-B" | "--base-btf" => dump.base_btf = Some(value()?),
             _ => return Ok(false),
         }
         Ok(true)
