@@ -125,19 +125,21 @@ impl Coder<'_> {
         number
     }
 
-    /// How many bytes are found elsewhere: two at least.
+    /// How many bytes are found elsewhere: two at least. It takes the coder and gives it back, so that the caller has
+    /// it in registers.
     #[cfg_attr(hot_loops, optimize(speed))]
-    fn len(&mut self, of: &mut [u16; PROBABILITIES], base: usize, place: usize) -> usize {
+    fn len(mut self, of: &mut [u16; PROBABILITIES], base: usize, place: usize) -> (usize, Self) {
         const SHORT: usize = 2;
         const LONGER: usize = SHORT + PLACES * 8;
         const LONGEST: usize = LONGER + PLACES * 8;
-        if self.bit(of, base) == 0 {
+        let len = if self.bit(of, base) == 0 {
             2 + self.bits(of, base + SHORT + place * 8, 3)
         } else if self.bit(of, base + 1) == 0 {
             10 + self.bits(of, base + LONGER + place * 8, 3)
         } else {
             18 + self.bits(of, base + LONGEST, 8)
-        }
+        };
+        (len, self)
     }
 
     /// How far back bytes are found.
@@ -233,7 +235,8 @@ impl<'p> Unpacker<'p> {
                     continue;
                 }
                 if coder.bit(of, IS_AGAIN + state) == 0 {
-                    let len = coder.len(of, LEN, place);
+                    let len;
+                    (len, coder) = coder.len(of, LEN, place);
                     self.back = [
                         coder.distance(of, len),
                         self.back[0],
@@ -258,7 +261,7 @@ impl<'p> Unpacker<'p> {
                     if len == 1 {
                         state = if state < 7 { 9 } else { 11 };
                     } else {
-                        len = coder.len(of, LEN_AGAIN, place);
+                        (len, coder) = coder.len(of, LEN_AGAIN, place);
                         state = if state < 7 { 8 } else { 11 };
                     }
                     self.left = len;
