@@ -285,6 +285,23 @@ impl Whole for WholeBtf {
     }
 }
 
+/// Where the first NUL is, looked for in eight bytes at a time.
+#[cfg_attr(hot_loops, optimize(speed))]
+fn nul(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        // The highest bit of a byte that is 0, and maybe of some behind it.
+        let found = word.wrapping_sub(ONES) & !word & ONES << 7;
+        if found != 0 {
+            return Some(index * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let at = rest.iter().position(|&byte| byte == 0)?;
+    Some(bytes.len() - rest.len() + at)
+}
+
 /// Pages of a file, each in the one place that it can be in.
 struct Pages {
     bytes: Vec<u8>,
@@ -328,7 +345,18 @@ impl Pages {
     fn copy(&mut self, source: &Source<'_>, at: usize, out: &mut [u8]) -> Result<(), BtfError> {
         // It hardly ever lies in two pages.
         if let Some(here) = self.from(source, at)?.get(..out.len()) {
-            out.copy_from_slice(here);
+            // Most are a header or a member, or where it says how long a record is: by instructions, not by a call.
+            if let (Ok(out), Ok(here)) = (<&mut [u8; HEAD]>::try_from(&mut *out), here.try_into()) {
+                let here: &[u8; HEAD] = here;
+                *out = *here;
+            } else if let (Ok(out), Ok(here)) =
+                (<&mut [u8; 4]>::try_from(&mut *out), here.try_into())
+            {
+                let here: &[u8; 4] = here;
+                *out = *here;
+            } else {
+                out.copy_from_slice(here);
+            }
             return Ok(());
         }
         let mut rest = out;
@@ -363,7 +391,7 @@ impl Pages {
             if here.is_empty() {
                 break;
             }
-            match here.iter().position(|&byte| byte == 0) {
+            match nul(here) {
                 Some(end) => {
                     out.extend_from_slice(here.get(..end).unwrap_or_default());
                     return Ok(true);
@@ -375,5 +403,25 @@ impl Pages {
             left -= len;
         }
         Ok(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nul;
+
+    #[test]
+    fn the_first_nul_is_found_wherever_it_is_and_whatever_is_around_it() {
+        for fill in [1, 0x7f, 0x80, 0x81, 0xff] {
+            for len in 0..20 {
+                assert_eq!(nul(&vec![fill; len]), None, "{fill} {len}");
+                for (first, second) in (0..len).flat_map(|a| (a..len).map(move |b| (a, b))) {
+                    let mut bytes = vec![fill; len];
+                    bytes[first] = 0;
+                    bytes[second] = 0;
+                    assert_eq!(nul(&bytes), Some(first), "{fill} {len} {first} {second}");
+                }
+            }
+        }
     }
 }
