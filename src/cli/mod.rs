@@ -88,7 +88,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "btf",
-        about: "print types of a kernel, or pick out of its BTF what some objects need",
+        about: "list BTF, print its types, and say what differs between two kernels",
         run: btf::run,
     },
     Command {

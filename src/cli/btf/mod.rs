@@ -18,10 +18,15 @@ const HELP: &str = "Usage: btfly btf ACTION ...
   diff A B      say what changed between the types of two kernels
   dump SOURCE   print types, in bpftool's notation or as a C header
   list          list what is loaded
-  min           pick out of a kernel's whole BTF what some objects need
-
-btfly btf ACTION --help says what each takes.
 ";
+
+/// What this build may lack.
+const MIN: &str = match cfg!(feature = "full") {
+    true => "  min           pick out of a kernel's whole BTF what some objects need\n",
+    false => "",
+};
+
+const MORE: &str = "\nbtfly btf ACTION --help says what each takes.\n";
 
 /// An action: its name, and what it does with the other arguments.
 type Action = (&'static str, fn(&[&str], Common) -> Result<(), Failure>);
@@ -44,7 +49,7 @@ pub fn run(args: &[&str], common: Common) -> Result<(), Failure> {
     let first = args.iter().position(|arg| !arg.starts_with('-'));
     let Some(at) = first else {
         return match args {
-            ["--help"] => output::print(HELP),
+            ["--help"] => output::print(&[HELP, MIN, MORE].concat()),
             _ => Err(unknown("btfly btf needs an action".into())),
         };
     };
