@@ -21,14 +21,14 @@ pub fn split_once<'t>(text: &'t str, part: &str) -> Option<(&'t str, &'t str)> {
     Some((before, rest.get(part.len()..)?))
 }
 
-/// The pieces between each `part`.
+/// The pieces between each `part`: all of it where that is empty.
 pub fn split<'t>(text: &'t str, part: &str) -> impl Iterator<Item = &'t str> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
         let text = rest?;
         let (piece, behind) = match split_once(text, part) {
-            Some((piece, behind)) => (piece, Some(behind)),
-            None => (text, None),
+            Some((piece, behind)) if !part.is_empty() => (piece, Some(behind)),
+            _ => (text, None),
         };
         rest = behind;
         Some(piece)
@@ -68,6 +68,7 @@ mod tests {
                 assert!(split(text, part).eq(text.split(part)), "{text} {part}");
             }
             assert!(contains(text, ""), "{text}");
+            assert!(split(text, "").eq([text]), "{text}");
         }
     }
 }
