@@ -117,9 +117,10 @@ fn answer(
     use btfly::btf::RelocationKind::TypeIdTarget;
     let resolution = by.resolve(relo)?;
     let text = resolution.describe(local, relo);
+    // How far into its struct the program takes a field to be is of no kernel.
     let name = match text.rsplit_once('(') {
-        Some((name, _)) => name.trim_ascii_end().to_owned(),
-        None => text,
+        Some((name, _)) if relo.kind.is_field() => name.trim_ascii_end().to_owned(),
+        _ => text,
     };
     let said = match resolution.answer {
         Answer::Poison => None,
