@@ -1,4 +1,4 @@
-//! Probes of features that only a full build uses.
+//! Probes of features that no tool inside needs: a full build does, and `feature` tells of them.
 
 use super::abi::{
     BPF_LINK_CREATE, BPF_OBJ_GET_INFO_BY_FD, BPF_PROG_TYPE_KPROBE, BPF_TRACE_KPROBE_MULTI,

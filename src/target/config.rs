@@ -8,7 +8,7 @@ use crate::sys::{file, kernel};
 /// A configuration has some 300 KB: a file that is unpacked to more is none.
 const LARGEST: usize = 16 << 20;
 
-/// Bytes that are read, and unpacked, at a time.
+/// Bytes that are read at a time.
 const PIECE: usize = 4096;
 
 /// A line may be this long; what exceeds it is dropped.
@@ -25,7 +25,7 @@ pub struct Config {
 
 impl Config {
     /// Looks for `names` in a configuration file, plain or packed by gzip. Nothing else of it is held in
-    /// memory: to unpack it takes some 50 KB.
+    /// memory: to unpack it takes some 40 KB.
     ///
     /// # Errors
     /// A file that can't be read or unpacked, or has not one value in it.
