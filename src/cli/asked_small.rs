@@ -8,7 +8,7 @@ use super::attach_options::{self, AttachOptions};
 use super::events::{EVENT, Events};
 use super::output_options::{self, OutputOptions};
 use super::show::{self, ShowOptions, Shows};
-use super::{Class, Common, Failure, common as every, loading, no_more, objects};
+use super::{Class, Common, Failure, common as every, loading, no_more_here, objects};
 use super::{output, session, taking};
 
 const HELP: &str = "\
@@ -106,7 +106,7 @@ impl<'p> Asked<'p> {
             match arg {
                 "--" if !all => all = true,
                 _ if arg.starts_with('-') && !all => {
-                    return Err(no_more(command, arg));
+                    return Err(no_more_here(command, arg));
                 }
                 _ => words.push(arg.to_owned()),
             }

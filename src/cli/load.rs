@@ -15,13 +15,20 @@ use super::maps::Maps;
 use super::{Common, Failure, loading, objects, output, output::plain, session, taking};
 
 const HELP: &str = "\
-Usage: btfly load OBJECT... --dry-run | --pin DIR [options]
+Usage: btfly load OBJECT --dry-run | --pin DIR [options]
 
 Load a BPF object. With --dry-run everything is let go again: the exit code is 0 where all of it
 loads. With --pin DIR it stays: programs lie in DIR, maps in DIR/maps, links in DIR/links, and
-btfly unload DIR removes them. Of several objects, one may use what another defines. Fill a map with
---put MAP KEY VALUE, as often as you like, as for run.
+btfly unload DIR removes them. Fill a map with --put MAP KEY VALUE, as often as you like.
+";
 
+/// What else this build does.
+const SEVERAL: &str = match cfg!(feature = "full") {
+    true => "Several objects may be given: of these, one may use what another defines.\n",
+    false => "",
+};
+
+const OPTIONS: &str = "
 Options:
   --dry-run         load everything that loads by itself, attach nothing, and let it go again
   --pin             attach as run does, and leave programs, maps and links in this new folder of the
@@ -57,7 +64,7 @@ impl<'p> Load<'p> {
     /// Takes these options out of `args`, and gives what is left: the objects. `None`: help was given.
     fn take(args: &[&'p str]) -> Result<Option<(Vec<&'p str>, Load<'p>)>, Failure> {
         let mut load = Load::default();
-        let help = [HELP, attach_options::HELP].concat();
+        let help = [HELP, SEVERAL, OPTIONS, attach_options::HELP].concat();
         let objects = taking::words("load", &help, args, &mut |given, rest| {
             let mut value = || given.value(rest);
             match given.name {

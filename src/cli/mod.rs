@@ -88,7 +88,10 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "btf",
-        about: "list BTF, print its types, and say what differs between two kernels",
+        about: match cfg!(feature = "full") {
+            true => "print types of a kernel, or pick out of its BTF what some objects need",
+            false => "list BTF, print its types, and say what differs between two kernels",
+        },
         run: btf::run,
     },
     Command {
@@ -227,6 +230,12 @@ const MORE: &str = match cfg!(feature = "full") {
 
 /// An argument that a command does not take.
 fn no_more(name: &str, arg: &str) -> Failure {
+    Failure::usage(["no such argument: ", arg].concat())
+        .with_hint(["btfly ", name, " --help says what it takes"].concat())
+}
+
+/// The same, where another build may take it.
+fn no_more_here(name: &str, arg: &str) -> Failure {
     Failure::usage(["no such argument: ", arg].concat())
         .with_hint(["btfly ", name, " --help says what it takes", MORE].concat())
 }

@@ -70,7 +70,8 @@ pub fn words<'p>(
     args: &[&'p str],
     option: &mut dyn FnMut(&Given<'p>, &mut Rest<'_, 'p>) -> Result<bool, Failure>,
 ) -> Result<Option<Vec<&'p str>>, Failure> {
-    let mut kept = take(args, option)?;
+    let hint = || ["btfly ", command, " --help lists the options"].concat();
+    let mut kept = take(args, option).map_err(|failure| failure.or_hint(hint()))?;
     if is_help(&kept) {
         return output::print(&[help, common::HELP].concat()).map(|()| None);
     }
@@ -86,7 +87,8 @@ pub fn words<'p>(
 
 /// Whether help is asked for.
 pub fn is_help(args: &[&str]) -> bool {
-    args.first() == Some(&"help") || args.contains(&"--help")
+    let mut options = args.iter().take_while(|arg| **arg != "--");
+    args.first() == Some(&"help") || options.any(|arg| *arg == "--help")
 }
 
 /// Whether this asks for JSON.
@@ -118,6 +120,8 @@ mod tests {
         let args = ["-o", "--", "a", "--", "-o", "--", "-x"];
         let told = (vec!["a", "-o", "--", "-x"], vec!["--"]);
         assert_eq!(words(&args), Ok(told));
+        let told = (vec!["--help", "help"], vec![]);
+        assert_eq!(words(&["--", "--help", "help"]), Ok(told));
     }
 
     #[test]

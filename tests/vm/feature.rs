@@ -11,7 +11,7 @@ use crate::left::Snapshot;
 use crate::loaded::{json, printed, theirs};
 use crate::program::NOBODY;
 use crate::types::end;
-use crate::watch::btfly;
+use crate::watch::{btfly, full};
 
 fn members<'v>(of: &'v Value, name: &str) -> &'v Map<String, Value> {
     of[name]
@@ -157,16 +157,20 @@ fn what_is_told_of_attaching_is_what_this_kernel_does() {
 #[test]
 fn features_are_told_in_lines_too() {
     on_board!();
-    let text = printed(&["feature", "system", "programs", "maps"]);
-    for line in [
-        "system:\n",
-        "\n  program type xdp: yes\n",
-        "\n  map type hash: yes\n",
-        "\n  kptr_restrict: ",
-    ] {
-        assert!(text.contains(line), "{line:?} in {text}");
+    for build in [btfly, full] {
+        let done = end(build(), &["feature", "system", "programs", "maps"]);
+        assert_eq!((done.code, done.stderr.len()), (Some(0), 0), "{done:?}");
+        let text = done.stdout.join("\n");
+        for line in [
+            "system:\n",
+            "\n  program type xdp: yes\n",
+            "\n  map type hash: yes\n",
+            "\n  kptr_restrict: ",
+        ] {
+            assert!(text.contains(line), "{line:?} in {text}");
+        }
+        assert!(!text.contains("helpers of"), "{text}");
     }
-    assert!(!text.contains("helpers of"), "{text}");
 }
 
 #[test]

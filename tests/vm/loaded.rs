@@ -361,6 +361,11 @@ fn what_is_wrong_with_a_program_or_link_is_said_in_a_line() {
             &["no link 4000000000"],
         ),
         (&["prog", "load", "x.o"], 1, &["an object and a folder"]),
+        (
+            &["prog", "load", "x.o", FOLDER, "--pin", "/sys/fs/bpf/other"],
+            1,
+            &["no such argument: --pin"],
+        ),
         (&["prog", "trace", "it"], 1, &["it"]),
     ] {
         done(args).failed(code, words);

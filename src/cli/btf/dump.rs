@@ -16,8 +16,9 @@ const PIECE: usize = 16 * 1024;
 const HELP: &str = "\
 Usage: btfly btf dump SOURCE [--format FORMAT] [--root TYPE...] [--grep TEXT] [-B FILE]
 
-Print types. Of a file with BTF: file F (raw, an ELF file with a .BTF section, a .btf.tar.xz). Of what is
-loaded: id N, prog (id N | name S | pinned P), map (id N | name S | pinned P) [key|value|kv|all].
+Print types. Of a file with BTF: file F (raw, or an ELF file with a .BTF section; in a build made with
+cross/build --full also a .btf.tar.xz). Of what is loaded: id N, prog (id N | name S | pinned P),
+map (id N | name S | pinned P) [key|value|kv|all].
 
 Options:
   --format          raw: a line for each type as bpftool has it (default); c: a header, vmlinux.h

@@ -22,6 +22,8 @@ pub fn load(words: &[&str], common: Common) -> Result<(), Failure> {
     let kept = taking::take(words, &mut |given, rest| {
         match given.name {
             "--auto-attach" | "--autoattach" | "autoattach" => attach = true,
+            // It is the folder.
+            "--pin" => return Err(super::super::no_more("prog load", "--pin")),
             "--map-reuse" => {
                 let value = given.value(rest)?;
                 let (name, path) = value.split_once('=').ok_or_else(|| {

@@ -12,7 +12,7 @@ pub use board::Board;
 
 use super::output_options::OutputOptions;
 use super::session::{self, Plan};
-use super::{Common, Failure, no_more, output, taking};
+use super::{Common, Failure, no_more_here, output, taking};
 use crate::tools::{Optional, Own, Prepared, Stop, Tool, Types, Work};
 
 pub fn run(tool: &'static Tool, args: &[&str], common: &Common) -> Result<(), Failure> {
@@ -34,7 +34,7 @@ fn run_own(tool: &'static Tool, own: &Own, args: &[&str], common: &Common) -> Re
     let rest = rest.map_err(|failure| of_tool(tool, failure))?;
     let (rest, output) = &OutputOptions::take(&rest, &[])?;
     if let Some(arg) = rest.first() {
-        return Err(no_more(tool.name, arg));
+        return Err(no_more_here(tool.name, arg));
     }
     let types = match common.kernel()?.has_types() {
         true => Types::Known,
