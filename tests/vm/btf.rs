@@ -175,6 +175,12 @@ fn what_is_not_there_is_said_in_a_line() {
         ),
         (&["dump", "id", "x"], 1, &["'x' is no id"]),
         (
+            &["dump", "file", "/sys/kernel/btf/none"],
+            6,
+            // Or, where there are none, the kernel's own types, on which those of a module go on.
+            &["/sys/kernel/btf/", "No such file", "BTFHub"],
+        ),
+        (
             &["dump", "map", "id", "1", "keys"],
             1,
             &["key|value|kv|all"],

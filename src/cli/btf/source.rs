@@ -148,5 +148,13 @@ pub fn unreadable(error: &TargetError) -> Failure {
         TargetError::Room { .. } => Class::Other,
         _ => Class::BadObject,
     };
-    Failure::new(class, error.to_string())
+    let failure = Failure::new(class, error.to_string());
+    match error {
+        TargetError::File { path, error } if *error == Errno::NOENT && path.starts_with(KERNEL) => {
+            failure.with_hint(
+                "where /sys/kernel/btf/vmlinux is missing, the kernel has no BTF: name a file that BTFHub has for it",
+            )
+        }
+        _ => failure,
+    }
 }
